@@ -1,0 +1,67 @@
+# How the floors of the house become targets.
+
+# g++ 12 sees uninitialised members in moved absl::InlinedVectors where there are none.
+set(LEAT_WARNINGS -Wall -Wextra -Werror -Wno-uninitialized -Wno-maybe-uninitialized)
+# The numbers are exact: nothing is contracted, ever. A meaning that wants an fma writes one.
+set(LEAT_FLOAT_FLAGS -ffp-contract=off)
+
+if(LEAT_SANITIZE)
+  add_compile_options(-fsanitize=${LEAT_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${LEAT_SANITIZE})
+  if(LEAT_SANITIZE MATCHES undefined)
+    add_compile_options(-fno-sanitize-recover=undefined)
+  endif()
+endif()
+
+function(leat_floor name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${ARG_SOURCES})
+  if(NOT sources)
+    add_library(leat_${name} INTERFACE)
+    target_include_directories(leat_${name} INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
+    target_link_libraries(leat_${name} INTERFACE ${ARG_LINK})
+    return()
+  endif()
+  add_library(leat_${name} STATIC ${sources})
+  target_include_directories(leat_${name} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
+  target_compile_options(leat_${name} PRIVATE ${LEAT_WARNINGS} ${LEAT_FLOAT_FLAGS})
+  target_link_libraries(leat_${name} PUBLIC ${ARG_LINK})
+endfunction()
+
+# Files named *_avx2.cpp and *_avx512.cpp are compiled for that instruction set; the code in them is
+# reached only after a CPU check.
+function(leat_multiversion_sources)
+  file(GLOB_RECURSE avx2 CONFIGURE_DEPENDS ir/*_avx2.cpp runtime/*_avx2.cpp)
+  file(GLOB_RECURSE avx512 CONFIGURE_DEPENDS ir/*_avx512.cpp runtime/*_avx512.cpp)
+  set_source_files_properties(${avx2} PROPERTIES COMPILE_OPTIONS "-O3;-mavx2;-mfma;-mf16c")
+  set_source_files_properties(
+    ${avx512} PROPERTIES COMPILE_OPTIONS
+    "-O3;-mavx2;-mfma;-mf16c;-mavx512f;-mavx512dq;-mavx512bw;-mavx512vl;-mprefer-vector-width=512")
+endfunction()
+
+function(leat_link_onednn target)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL INTERFACE_LIBRARY)
+    return()
+  endif()
+  find_package(dnnl REQUIRED)
+  find_package(OpenMP REQUIRED)
+  target_link_libraries(${target} PRIVATE DNNL::dnnl OpenMP::OpenMP_CXX ${CMAKE_DL_LIBS})
+endfunction()
+
+function(leat_link_llvm target)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL INTERFACE_LIBRARY)
+    return()
+  endif()
+  find_package(LLVM 19 REQUIRED CONFIG PATHS /usr/lib/llvm-19 NO_DEFAULT_PATH)
+  # System headers: LLVM's own warnings are not ours.
+  target_include_directories(${target} SYSTEM PRIVATE ${LLVM_INCLUDE_DIRS})
+  target_compile_definitions(${target} PRIVATE ${LLVM_DEFINITIONS_LIST})
+  llvm_map_components_to_libnames(libs orcjit native nvptx passes)
+  target_link_libraries(${target} PRIVATE ${libs})
+endfunction()
+
+function(leat_library)
+  # Filled in once the frontend stands: see leat_library() below in this file's history.
+endfunction()
