@@ -1,0 +1,59 @@
+// Contractions and convolutions on the CPU, behind one adapter.
+//
+// plan_matmul and plan_convolution choose an engine (oneDNN, or our own micro-kernel) and a panel
+// grid from shape, dtype and instruction set only, never from timing or thread count, and return an
+// immutable plan that any number of threads execute panel by panel.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "leat/dtype.h"
+#include "leat/status.h"
+#include "runtime/program/program.h"
+
+namespace leat::runtime::cpu {
+
+/// out[b,m,n] = sum_k x[b,m,k] * y[b,k,n], out dense row-major. Strides are in elements, so that
+/// transposes and batches of any layout need no copy; a batch stride of 0 repeats an operand.
+struct MatmulDescriptor {
+  DType dtype = DType::f32;  // of operands and result
+  std::int64_t batch = 1, m = 0, n = 0, k = 0;
+  std::int64_t x_batch_stride = 0, x_m_stride = 0, x_k_stride = 1;
+  std::int64_t y_batch_stride = 0, y_k_stride = 0, y_n_stride = 1;
+  bool y_is_constant = false;  // may be packed once and kept by the plan
+  /// Sequential-K fma from +0, bit-equal to the interpreter, whatever the shape.
+  bool exact = false;
+};
+
+/// x [n,c,spatial...], w [o,c/groups,spatial...], out [n,o,spatial...]; 1 to 3 spatial dimensions, all dense.
+struct ConvolutionDescriptor {
+  DType dtype = DType::f32;
+  std::int64_t batch = 1, channels = 1, out_channels = 1, groups = 1;
+  std::vector<std::int64_t> input, kernel, output;  // spatial extents
+  std::vector<std::int64_t> strides, low, high, input_dilation, dilation;
+  bool w_is_constant = false;
+  bool exact = false;
+};
+
+/// A step body with its split: units are panels. Its uses: x, y (or w), out; then, when scratch_bytes is not
+/// 0, a temporary buffer of that size (declared as written).
+struct ContractionPlan {
+  std::shared_ptr<const StepBody> body;
+  std::int64_t units = 1;
+  std::int64_t scratch_bytes = 0;
+  double cost_ns = 0;  // on one worker
+  std::string engine;  // "onednn", "micro_kernel"
+  /// Panel u writes rows [rows_per_unit * u, rows_per_unit * (u + 1)) of out, counted over batch * m, so that
+  /// an epilogue can follow panel by panel; 0 where panels are not blocks of whole rows.
+  std::int64_t rows_per_unit = 0;
+};
+
+StatusOr<ContractionPlan> plan_matmul(const MatmulDescriptor& descriptor);
+StatusOr<ContractionPlan> plan_convolution(const ConvolutionDescriptor& descriptor);
+
+/// The library behind it, for `leat info`: "oneDNN 2.6.3".
+std::string describe_contraction_library();
+
+}  // namespace leat::runtime::cpu

@@ -1,0 +1,126 @@
+// A Program: an immutable plan of one graph at one set of sizes, ready to run any number of times.
+//
+// It is a graph of steps over buffers. A step reads and writes buffers; an edge says that one step
+// waits for another, and why. The steps stand in a topological order. Everything that changes while
+// running lives in a Run, so any number of runs of one Program may be in flight. Any thread may read it.
+//
+// Temporaries live in one arena per device and run, at fixed offsets; outputs never do.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ir/graph.h"
+#include "leat/status.h"
+
+namespace leat::runtime {
+
+/// An engine's devices are numbered: 0 is cpu:0; virtual CPUs (cpu:1, ...) and GPUs follow.
+using DeviceId = std::uint16_t;
+
+struct BufferInfo {
+  enum class Kind : std::uint8_t { input, output, constant, temporary };
+  Kind kind = Kind::temporary;
+  DeviceId device = 0;
+  std::uint32_t index = 0;  // input, output: the ordinal
+  ir::Type type;            // of the value in it (dense, row-major)
+  std::int64_t bytes = 0;
+  std::int64_t offset = 0;                  // temporary: in the arena of its device, 64-byte aligned
+  std::shared_ptr<const std::byte[]> data;  // constant
+};
+
+/// What a step sees of its run.
+class StepContext {
+ public:
+  /// Addresses of the step's uses, in the order of Step::uses.
+  void* const* pointers = nullptr;
+  /// Poisons the buffer of use `use` (which must be written) with a fault; the first one sticks. A
+  /// fault of the whole step is returned as a Status instead and poisons every buffer that it writes.
+  virtual void Poison(std::size_t use, const Status& fault) = 0;
+  /// Whether this run was cancelled or passed its deadline; long steps look now and then.
+  virtual bool stopping() const = 0;
+
+ protected:
+  ~StepContext() = default;
+};
+
+/// The code of a step. Immutable; Execute is called from any thread, for disjoint ranges at once.
+class StepBody {
+ public:
+  virtual ~StepBody() = default;
+  /// Does units [begin, end) of the step's work.
+  virtual Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const = 0;
+  /// "kernel", "matmul", "convolution", "copy", "op", "custom", "cond", ...
+  virtual std::string_view kind() const = 0;
+  /// One line for dumps.
+  virtual std::string ToString() const = 0;
+};
+
+struct Use {
+  std::uint32_t buffer;
+  bool write;
+};
+
+enum class Cause : std::uint8_t { use, reuse, stream, device_graph, admission };
+std::string_view name(Cause cause);
+
+struct Step {
+  std::string name;                      // "softmax", "matmul", ... for traces and dumps
+  std::shared_ptr<const StepBody> body;  // null: nothing to run (a join)
+  std::vector<Use> uses;
+  DeviceId device = 0;
+  std::int64_t units = 1;              // the work is the range [0, units)
+  std::int64_t grain = 1;              // never split into ranges smaller than this
+  double cost_ns = 0;                  // estimate on one worker
+  double rank_ns = 0;                  // estimate of the longest path from its start to the end
+  std::vector<std::uint32_t> sources;  // ordinals into Program::sources
+};
+
+struct Edge {
+  std::uint32_t from;
+  std::uint32_t to;
+  Cause cause;
+};
+
+/// A node of the user's graph that a step came from: survives fusion, for errors, traces and dumps.
+struct Source {
+  ir::Op op = ir::Op::parameter;
+  ir::NodeLocation location;
+  std::string signature;  // "add f32[8,4] f32[8,4] -> f32[8,4]"
+};
+
+struct Program {
+  std::string name;
+  std::vector<BufferInfo> buffers;
+  std::vector<Step> steps;
+  std::vector<Edge> edges;             // sorted by (from, to), no duplicates
+  std::vector<std::uint32_t> inputs;   // the buffer of each input
+  std::vector<std::uint32_t> outputs;  // the buffer of each output: its own, an input's (the value is passed
+                                       // through) or a constant's; two outputs may name one buffer
+  std::vector<Source> sources;
+  std::vector<std::int64_t> arena_bytes;   // per device
+  std::int64_t peak_bytes = 0;             // arenas + outputs: what admission reserves
+  std::int64_t best_order_peak_bytes = 0;  // of the best sequential order found, for comparison
+
+  // Derived by Finish(). The successors of step s are successors[successor_begin[s] ..
+  // successor_begin[s+1]), the least urgent first; in_degree[s] counts its predecessors.
+  std::vector<std::uint32_t> successor_begin;
+  std::vector<std::uint32_t> successors;
+  std::vector<std::uint32_t> in_degree;
+  /// For each input, the steps that read it (they wait where an input is not ready as a run starts).
+  std::vector<std::vector<std::uint32_t>> input_readers;
+
+  /// Sorts the edges, derives the CSR arrays and the ranks. Fails if the steps are not in topological
+  /// order or a reference is out of range.
+  Status Finish();
+};
+
+/// The `program` and `memory` stages of dumps, and the picture of the program.
+std::string print(const Program& program);
+std::string print_memory(const Program& program);
+std::string to_dot(const Program& program);
+
+}  // namespace leat::runtime
