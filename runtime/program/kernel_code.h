@@ -36,8 +36,9 @@ class KernelCode {
 class KernelStep final : public StepBody {
  public:
   struct Fault {
-    Status status;
+    Status status;                    // without location: the executor adds it
     std::vector<std::uint32_t> uses;  // the outputs that it poisons
+    std::uint32_t source = 0;         // into the step's sources
   };
   struct Arguments {
     std::vector<std::int64_t> sizes;

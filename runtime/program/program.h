@@ -37,9 +37,10 @@ class StepContext {
  public:
   /// Addresses of the step's uses, in the order of Step::uses.
   void* const* pointers = nullptr;
-  /// Poisons the buffer of use `use` (which must be written) with a fault; the first one sticks. A
-  /// fault of the whole step is returned as a Status instead and poisons every buffer that it writes.
-  virtual void Poison(std::size_t use, const Status& fault) = 0;
+  /// Poisons the buffer of use `use` (which must be written) with a fault of Step::sources[source]; the
+  /// first one sticks. A fault of the whole step is returned as a Status instead and poisons every buffer
+  /// that it writes. The executor adds the source's op and location to the Status.
+  virtual void Poison(std::size_t use, const Status& fault, std::size_t source = 0) = 0;
   /// Whether this run was cancelled or passed its deadline; long steps look now and then.
   virtual bool stopping() const = 0;
 
@@ -86,10 +87,14 @@ struct Edge {
 };
 
 /// A node of the user's graph that a step came from: survives fusion, for errors, traces and dumps.
+/// A plan serves many places of the user's program, so a run may bring a table of its own from `ordinal` to
+/// location (RunRequest::locate); `location` is where the graph that was compiled says.
 struct Source {
   ir::Op op = ir::Op::parameter;
+  std::uint32_t ordinal = 0;  // ir::Node::location in the graph that was compiled; 0 is unknown
   ir::NodeLocation location;
-  std::string signature;  // "add f32[8,4] f32[8,4] -> f32[8,4]"
+  std::string
+      signature;  // "add f32[8,4] f32[8,4] -> f32[8,4]"; may be empty in programs of over 10,000 steps
 };
 
 struct Program {

@@ -1,0 +1,53 @@
+// From a graph to a Program: the ordered list of passes, then lowering and the memory plan.
+//
+// compile() is a pure function of the graph, the options and the devices; the code cache only decides
+// how soon machine code is there. The graph must be static (ir::bind_symbols first). Any thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "compiler/code_cache.h"
+#include "ir/graph.h"
+#include "ir/interpreter.h"
+#include "runtime/program/program.h"
+
+namespace leat::compiler {
+
+/// When kernels get machine code.
+enum class Tier : std::uint8_t {
+  automatic,     // tiles at once; machine code in the background where it pays
+  tiles,         // never (tests)
+  machine_code,  // before the Program is returned (tests, benchmarks, real-time loops)
+};
+
+/// What placement reads of a device; loadable from a file, so that dumps need no device.
+struct DeviceDescription {
+  std::string name = "cpu:0";
+  int workers = 1;
+  double flops_per_ns = 50;      // f32, one worker
+  double bytes_per_ns = 10;      // memory bandwidth, all workers
+  double launch_ns = 300;        // fixed cost of a step
+  double copy_bytes_per_ns = 5;  // to another device
+  double copy_latency_ns = 2000;
+};
+
+struct CompileOptions {
+  bool exact_contractions = false;  // sequential-K fma everywhere: bits equal the interpreter's
+  bool simplify = true;
+  bool fuse = true;
+  bool reuse_memory = true;
+  Tier tier = Tier::automatic;
+  std::vector<DeviceDescription> devices = {DeviceDescription{}};
+  /// Called with each stage as it is reached: "graph", "optimized", "placed", "fused".
+  std::function<void(std::string_view stage, const ir::Graph&)> observe;
+  /// The function behind custom_call's target; null means not found.
+  std::function<const ir::CustomFunction*(std::string_view target)> custom_call;
+};
+
+StatusOr<std::shared_ptr<const runtime::Program>> compile(const ir::Graph& graph,
+                                                          const CompileOptions& options, CodeCache& code);
+
+}  // namespace leat::compiler
