@@ -95,11 +95,21 @@ Value Graph::AddConstant(Literal literal, std::uint32_t location) {
 StatusOr<Value> Graph::Add(Op op, absl::InlinedVector<Value, 3> inputs, Attributes attributes,
                            std::vector<Type> result, std::uint32_t location) {
   absl::InlinedVector<Type, 4> operands;
-  for (Value v : inputs) operands.push_back(type(v));
-  StatusOr<Types> types = infer(op, operands, attributes, result);
+  for (Value v : inputs) {
+    if (v.node >= nodes.size() || v.result >= nodes[v.node].results.size()) {
+      return Status(Code::invalid_argument,
+                    absl::StrCat(std::string(ir::name(op)), ": operand %", v.node, "#", v.result,
+                                 " is not a value of the graph [C50]"));
+    }
+    operands.push_back(type(v));
+  }
+  if (location >= locations.size()) {
+    return Status(Code::invalid_argument, absl::StrCat(std::string(ir::name(op)), ": location ", location,
+                                                       " is not in the graph's table [C53]"));
+  }
+  StatusOr<Types> types = infer(op, operands, attributes, result, symbols);
   if (!types.ok()) {
-    const NodeLocation& at = locations[location];
-    return Status(types.status().code(), types.status().message(), at.source);
+    return Status(types.status().code(), types.status().message(), locations[location].source);
   }
   Node node;
   node.op = op;
