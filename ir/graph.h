@@ -100,6 +100,10 @@ struct Symbol {
   std::int64_t bound = -1;  // the largest extent, or -1 if unbounded
 };
 
+/// A copy of the file name that outlives the program, one for each distinct name: for locations that are
+/// read from text or files. Any thread. At most 64 MiB of names are kept; beyond that, "<many files>".
+const char* intern_file(std::string_view file);
+
 /// Where a node was written, the user's label for it, and the scopes around it ("encoder/layer0").
 struct NodeLocation {
   SourceLocation source;
