@@ -136,6 +136,14 @@ std::optional<std::string> unquote(std::string_view s) {
 
 std::string text_name(std::string_view name) { return is_identifier(name) ? std::string(name) : quote(name); }
 
+std::optional<DType> find_dtype(std::string_view name) {
+  for (int i = 0; i < kDTypeCount; ++i) {
+    const auto t = static_cast<DType>(i);
+    if (leat::name(t) == name) return t;
+  }
+  return std::nullopt;
+}
+
 std::string format_real(double value) { return shortest(value); }
 
 std::string format_element(DType t, const std::byte* p) {

@@ -23,6 +23,8 @@ std::optional<std::string> unquote(std::string_view s);
 /// The name, quoted unless it is an identifier.
 std::string text_name(std::string_view name);
 
+std::optional<DType> find_dtype(std::string_view name);
+
 std::string format_real(double value);
 /// One element at `p`.
 std::string format_element(DType t, const std::byte* p);
