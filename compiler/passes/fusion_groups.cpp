@@ -1,0 +1,347 @@
+#include "compiler/passes/fusion_groups.h"
+
+#include <algorithm>
+#include <queue>
+
+#include "absl/container/flat_hash_set.h"
+#include "compiler/passes/contraction_views.h"
+
+namespace leat::compiler {
+
+using ir::Family;
+using ir::Op;
+using ir::Value;
+
+namespace {
+bool is_view(const ir::Node& node) { return ir::op_info(node.op).family == Family::view; }
+// A search for a cycle gives up, and the merge with it, after this many groups: keeps fusion linear.
+constexpr int kCycleSearchLimit = 128;
+}  // namespace
+
+FusionGroups::FusionGroups(const ir::Graph& graph, const FuseOptions& options)
+    : graph_(graph),
+      options_(options),
+      group_of_(graph.nodes.size(), -1),
+      needed_(graph.nodes.size(), false) {
+  for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) {
+    if (IsFusible(n)) Visit(n);
+  }
+  RequireOutside();
+  Order();
+}
+
+bool FusionGroups::IsFusible(std::uint32_t n) const {
+  const ir::Node& node = graph_.nodes[n];
+  const ir::OpInfo& info = ir::op_info(node.op);
+  return info.elementwise() || node.op == Op::random_bits || info.family == Family::reduce;
+}
+
+bool FusionGroups::is_free(std::uint32_t n) const {
+  const ir::Node& node = graph_.nodes[n];
+  if (group_of_[n] >= 0) return false;
+  return node.op == Op::iota || (node.op == Op::constant && node.type().shape.num_elements() == 1);
+}
+
+bool FusionGroups::is_cheap(std::uint32_t n) const {
+  const ir::Node& node = graph_.nodes[n];
+  const ir::OpInfo& info = ir::op_info(node.op);
+  if (!info.elementwise() || info.is(ir::kTranscendental) || info.is(ir::kFaults) ||
+      options_.one_op_per_group) {
+    return false;
+  }
+  return std::all_of(node.inputs.begin(), node.inputs.end(), [&](Value v) {
+    const Edge edge = Resolve(v);
+    return group_of_[edge.base.node] < 0;
+  });
+}
+
+FusionGroups::Edge FusionGroups::Resolve(Value v) const {
+  bool direct = true;
+  while (is_view(graph_.nodes[v.node]) && group_of_[v.node] < 0) {
+    v = graph_.nodes[v.node].inputs[0];
+    direct = false;
+  }
+  return {v, direct};
+}
+
+int FusionGroups::NewGroup(std::uint32_t n) {
+  const ir::Node& node = graph_.nodes[n];
+  Group group;
+  group.nodes = {n};
+  if (ir::op_info(node.op).family == Family::reduce) {
+    group.full = graph_.type(node.inputs[0]).shape;
+    group.reduced = node.attrs().integers(ir::Attr::dims);
+    group.reductions = 1;
+  } else {
+    group.full = node.type().shape;
+  }
+  groups_.push_back(std::move(group));
+  group_of_[n] = static_cast<int>(groups_.size() - 1);
+  return group_of_[n];
+}
+
+void FusionGroups::Visit(std::uint32_t n) {
+  NewGroup(n);
+  if (options_.one_op_per_group) return;
+  const ir::Node& node = graph_.nodes[n];
+  for (Value v : node.inputs) {
+    const Edge edge = Resolve(v);
+    const int producer = group_of_[edge.base.node];
+    if (producer >= 0 && producer != group_of_[n]) TryMerge(group_of_[n], producer);
+  }
+}
+
+bool FusionGroups::TryMerge(int a, int b) {
+  Group& x = groups_[static_cast<std::size_t>(a)];
+  Group& y = groups_[static_cast<std::size_t>(b)];
+  if (static_cast<int>(x.nodes.size() + y.nodes.size()) > options_.max_ops) return false;
+  if (x.reductions + y.reductions > options_.max_reductions) return false;
+  FusionDomain domain;
+  Shape full = x.full;
+  std::vector<std::int64_t> reduced;
+  if (x.reductions == 0 && y.reductions == 0) {
+    if (x.full.num_elements() != y.full.num_elements() || x.full.num_elements() == 0) return false;
+    std::optional<Shape> refined = refine_shapes(x.full, y.full);
+    if (!refined) return false;
+    full = *refined;
+    domain = map_domain(full);
+  } else {
+    const Group& r = x.reductions > 0 ? x : y;
+    const Group& other = x.reductions > 0 ? y : x;
+    if (other.reductions > 0 && (other.full != r.full || other.reduced != r.reduced)) return false;
+    full = r.full;
+    reduced = r.reduced;
+    if (full.num_elements() == 0) return false;
+    domain = reduce_domain(full, reduced);
+    if (other.reductions == 0) {
+      for (std::uint32_t m : other.nodes) {
+        if (!domain.Place(graph_.nodes[m].type().shape)) return false;
+      }
+    }
+  }
+  if (!EdgesMatch(x, b, domain) || !EdgesMatch(y, a, domain)) return false;
+  absl::flat_hash_set<std::uint64_t> inputs;
+  for (const Group* g : {&x, &y}) {
+    for (std::uint32_t m : g->nodes) {
+      for (Value v : graph_.nodes[m].inputs) {
+        const Edge edge = Resolve(v);
+        const int from = group_of_[edge.base.node];
+        if (from != a && from != b && !is_free(edge.base.node)) {
+          inputs.insert(std::uint64_t{edge.base.node} << 32 | edge.base.result);
+        }
+      }
+    }
+  }
+  if (static_cast<int>(inputs.size()) > options_.max_inputs || WouldCycle(a, b)) return false;
+  // The merged group lives on in a.
+  for (std::uint32_t m : y.nodes) group_of_[m] = a;
+  std::vector<std::uint32_t> nodes;
+  std::merge(x.nodes.begin(), x.nodes.end(), y.nodes.begin(), y.nodes.end(), std::back_inserter(nodes));
+  x.nodes = std::move(nodes);
+  x.full = std::move(full);
+  x.reduced = std::move(reduced);
+  x.reductions += y.reductions;
+  y.dead = true;
+  y.nodes.clear();
+  return true;
+}
+
+// Whether every value of group `to_group` that a node of `from` reads is read at the indices at which the
+// merged group computes it.
+bool FusionGroups::EdgesMatch(const Group& from, int to_group, const FusionDomain& domain) const {
+  for (std::uint32_t m : from.nodes) {
+    const ir::Node& node = graph_.nodes[m];
+    for (Value input : node.inputs) {
+      const Edge edge = Resolve(input);
+      if (group_of_[edge.base.node] != to_group) continue;
+      const Shape& shape = graph_.type(input).shape;
+      const bool reduction = ir::op_info(node.op).family == Family::reduce;
+      if (edge.direct && !domain.has_reduction() && shape == node.type().shape) continue;
+      if (node.op == Op::random_bits) return false;  // it reads its key at one place only
+      std::optional<IndexMap> map = reduction ? domain.Full() : domain.Place(node.type().shape);
+      if (reduction && shape != domain.full) return false;
+      for (Value v = input; map && v != edge.base; v = graph_.nodes[v.node].inputs[0]) {
+        const ir::Node& view = graph_.nodes[v.node];
+        map = map_operand(view, graph_.type(view.inputs[0]).shape, *map, domain.sizes);
+      }
+      const Shape& base = graph_.type(edge.base).shape;
+      const std::optional<IndexMap> place = domain.Place(base);
+      if (!map || !place || !same_indices(*map, *place, base, domain.sizes)) return false;
+    }
+  }
+  return true;
+}
+
+// A path from one group to the other that leaves both would make the merged group wait for itself.
+bool FusionGroups::WouldCycle(int a, int b) const { return Reaches(a, b) || Reaches(b, a); }
+
+// Whether an operand path leads from `from` back to `to` through some node outside both. Searches operands
+// backwards; nodes older than the oldest of `to` cannot depend on it.
+bool FusionGroups::Reaches(int from, int to) const {
+  const std::uint32_t oldest = groups_[static_cast<std::size_t>(to)].nodes.front();
+  absl::flat_hash_set<std::uint32_t> seen;
+  std::vector<std::uint32_t> pending;
+  auto visit_operands = [&](std::uint32_t n, bool outside) {
+    for (Value v : graph_.nodes[n].inputs) {
+      const std::uint32_t base = Resolve(v).base.node;
+      const int g = group_of_[base];
+      if (g == from) continue;
+      if (g == to) {
+        if (outside) return true;
+        continue;
+      }
+      // A younger operand's group may still hold older nodes, so the group's own operands decide.
+      const std::uint32_t youngest = g >= 0 ? groups_[static_cast<std::size_t>(g)].nodes.back() : base;
+      if (youngest < oldest) continue;
+      const std::uint32_t unit =
+          g >= 0 ? static_cast<std::uint32_t>(graph_.nodes.size()) + static_cast<std::uint32_t>(g) : base;
+      if (seen.insert(unit).second) pending.push_back(unit);
+    }
+    return false;
+  };
+  for (std::uint32_t n : groups_[static_cast<std::size_t>(from)].nodes) {
+    if (visit_operands(n, false)) return true;
+  }
+  while (!pending.empty()) {
+    if (static_cast<int>(seen.size()) > kCycleSearchLimit) return true;  // too far to be sure
+    const std::uint32_t unit = pending.back();
+    pending.pop_back();
+    if (unit >= graph_.nodes.size()) {
+      for (std::uint32_t n : groups_[unit - graph_.nodes.size()].nodes) {
+        if (visit_operands(n, true)) return true;
+      }
+    } else if (visit_operands(unit, true)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Makes sure that `v` will stand in memory: marks its member as needed, or makes a view a member that is
+// copied out.
+void FusionGroups::Require(Value v) {
+  for (;;) {
+    const ir::Node& node = graph_.nodes[v.node];
+    if (group_of_[v.node] >= 0) {
+      needed_[v.node] = true;
+      return;
+    }
+    if (node.op == Op::reshape) {  // of what stands in memory: an alias
+      v = node.inputs[0];
+      continue;
+    }
+    if (is_view(node) || node.op == Op::iota) {
+      NewGroup(v.node);
+      needed_[v.node] = true;
+    }
+    return;
+  }
+}
+
+// Finds every value that must stand in memory. Members that turn out to be needed only when views are copied
+// out are found by going on until nothing changes; groups are visited newest first, so once is nearly always
+// enough.
+void FusionGroups::RequireOutside() {
+  for (Value v : graph_.outputs) Require(v);
+  for (std::uint32_t n = 0; n < graph_.nodes.size(); ++n) {
+    const ir::Node& node = graph_.nodes[n];
+    if (group_of_[n] >= 0 || is_view(node)) continue;
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      if (node.op == Op::dot_general) {
+        if (const auto operand = absorb_views(graph_, node, i)) {
+          Require(operand->base);
+          continue;
+        }
+      }
+      Require(node.inputs[i]);
+    }
+  }
+  // What a body reads from outside itself. A group may grow the list (views copied out), so this walks by
+  // index.
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    for (std::size_t k = 0; k < groups_[g].nodes.size(); ++k) {
+      std::vector<std::pair<Value, bool>> pending;  // value, direct
+      const std::uint32_t m = groups_[g].nodes[k];
+      const bool member_view = is_view(graph_.nodes[m]);
+      for (Value v : graph_.nodes[m].inputs) pending.emplace_back(v, !member_view);
+      while (!pending.empty()) {
+        auto [v, direct] = pending.back();
+        pending.pop_back();
+        const ir::Node& node = graph_.nodes[v.node];
+        const int from = group_of_[v.node];
+        if (from == static_cast<int>(g)) continue;
+        if ((is_view(node) && from < 0) || (!direct && is_cheap(v.node))) {
+          for (Value inner : node.inputs) pending.emplace_back(inner, direct && !is_view(node));
+        } else if (from >= 0) {
+          needed_[v.node] = true;
+        }
+      }
+    }
+  }
+}
+
+void FusionGroups::Order() {
+  const std::uint32_t count = static_cast<std::uint32_t>(graph_.nodes.size());
+  auto unit_of = [&](std::uint32_t n) {
+    return group_of_[n] >= 0 ? count + static_cast<std::uint32_t>(group_of_[n]) : n;
+  };
+  // Kahn's algorithm over units; parameters, views and free nodes are copied where they are used.
+  const std::size_t units = count + groups_.size();
+  std::vector<std::uint32_t> waits(units, 0);
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> edges;
+  auto is_unit = [&](std::uint32_t n) {
+    const ir::Node& node = graph_.nodes[n];
+    return group_of_[n] >= 0 ||
+           !(is_view(node) || node.op == Op::parameter || node.op == Op::constant || node.op == Op::iota);
+  };
+  std::vector<std::uint32_t> bases;
+  for (std::uint32_t n = 0; n < count; ++n) {
+    if (!is_unit(n)) continue;
+    const std::uint32_t to = unit_of(n);
+    bases.clear();
+    for (Value v : graph_.nodes[n].inputs) bases.push_back(Resolve(v).base.node);
+    while (!bases.empty()) {
+      const std::uint32_t base = bases.back();
+      bases.pop_back();
+      if (!is_unit(base)) continue;
+      const std::uint32_t from = unit_of(base);
+      if (from == to) continue;
+      // A cheap member that is recomputed here brings its own operands along; waiting for it as well is
+      // harmless.
+      if (group_of_[base] < 0 || needed_[base]) {
+        edges.emplace_back(from, to);
+        ++waits[to];
+      }
+      if (is_cheap(base)) {
+        for (Value v : graph_.nodes[base].inputs) bases.push_back(Resolve(v).base.node);
+      }
+    }
+  }
+  std::sort(edges.begin(), edges.end());
+  std::vector<std::uint32_t> begin(units + 1, 0);
+  for (const auto& [from, to] : edges) ++begin[from + 1];
+  for (std::size_t u = 0; u < units; ++u) begin[u + 1] += begin[u];
+  // The age of a unit is its oldest node; older units first keeps the user's order.
+  auto age = [&](std::uint32_t unit) { return unit < count ? unit : groups_[unit - count].nodes.front(); };
+  auto older = [&](std::uint32_t a, std::uint32_t b) { return age(a) > age(b); };
+  std::priority_queue<std::uint32_t, std::vector<std::uint32_t>, decltype(older)> ready(older);
+  for (std::uint32_t n = 0; n < count; ++n) {
+    if (is_unit(n) && group_of_[n] < 0 && waits[n] == 0) ready.push(n);
+  }
+  auto used = [&](const Group& g) {
+    return std::any_of(g.nodes.begin(), g.nodes.end(), [&](std::uint32_t m) { return needed_[m]; });
+  };
+  for (std::uint32_t g = 0; g < groups_.size(); ++g) {
+    if (!groups_[g].dead && waits[count + g] == 0) ready.push(count + g);
+  }
+  while (!ready.empty()) {
+    const std::uint32_t unit = ready.top();
+    ready.pop();
+    if (unit < count || used(groups_[unit - count])) order_.push_back(unit);
+    for (std::uint32_t e = begin[unit]; e < begin[unit + 1]; ++e) {
+      if (--waits[edges[e].second] == 0) ready.push(edges[e].second);
+    }
+  }
+}
+
+}  // namespace leat::compiler

@@ -1,0 +1,68 @@
+// Which nodes of a graph run as one kernel.
+//
+// A *member* is a node that a kernel computes: elementwise ops, random bits, reductions, and views that must
+// be copied out. A *free* node (a scalar constant, an iota) is recomputed wherever it is used. A *cheap*
+// member (one arithmetic op over values that exist anyway) is recomputed where it is read through a view.
+// Other views belong to no group: whoever reads them reads through them. All other nodes are units of their
+// own.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "compiler/passes/fusion_domain.h"
+#include "compiler/passes/passes.h"
+#include "ir/graph.h"
+
+namespace leat::compiler {
+
+class FusionGroups {
+ public:
+  FusionGroups(const ir::Graph& graph, const FuseOptions& options);
+
+  /// The group of a member, or -1.
+  int group_of(std::uint32_t node) const { return group_of_[node]; }
+  bool is_member(std::uint32_t node) const { return group_of_[node] >= 0; }
+  bool is_free(std::uint32_t node) const;
+  bool is_cheap(std::uint32_t node) const;
+  /// In order; operands before uses.
+  const std::vector<std::uint32_t>& members(std::uint32_t group) const { return groups_[group].nodes; }
+  /// Whether a member's value is used outside its group.
+  bool needed(std::uint32_t node) const { return needed_[node]; }
+  /// A topological order of the units: node ids, and node count + group number.
+  const std::vector<std::uint32_t>& order() const { return order_; }
+
+ private:
+  struct Group {
+    std::vector<std::uint32_t> nodes;
+    Shape full;                         // of the elements
+    std::vector<std::int64_t> reduced;  // dimensions of `full`
+    int reductions = 0;
+    bool dead = false;
+  };
+  struct Edge {
+    ir::Value base;  // behind the views
+    bool direct;     // no views between
+  };
+
+  Edge Resolve(ir::Value v) const;
+  bool IsFusible(std::uint32_t node) const;
+  int NewGroup(std::uint32_t node);
+  void Visit(std::uint32_t node);
+  bool TryMerge(int a, int b);
+  bool EdgesMatch(const Group& from, int to_group, const FusionDomain& domain) const;
+  bool WouldCycle(int a, int b) const;
+  bool Reaches(int from, int to) const;
+  void RequireOutside();
+  void Require(ir::Value v);
+  void Order();
+
+  const ir::Graph& graph_;
+  const FuseOptions& options_;
+  std::vector<int> group_of_;
+  std::vector<bool> needed_;
+  std::vector<Group> groups_;
+  std::vector<std::uint32_t> order_;
+};
+
+}  // namespace leat::compiler

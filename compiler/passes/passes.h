@@ -1,0 +1,41 @@
+// The passes. Each is a free function Graph -> Graph that keeps every bit of every output; the verifier
+// runs after each. pipeline.cpp holds the ordered list.
+//
+// Passes keep Node::location, so that what is left of the user's nodes still says where it was written.
+#pragma once
+
+#include "ir/graph.h"
+
+namespace leat::compiler {
+
+/// Drops nodes that no output and no effect needs.
+ir::Graph eliminate_dead_nodes(const ir::Graph& graph);
+
+/// Merges equal nodes (op, operands, attributes, type). Effectful ops are never merged.
+ir::Graph eliminate_common_subexpressions(const ir::Graph& graph);
+
+/// Evaluates nodes whose operands are constants, up to `byte_budget` of results. Never an op that would
+/// fault: the fault belongs to the run.
+ir::Graph fold_constants(const ir::Graph& graph, std::int64_t byte_budget = 1 << 20);
+
+/// Rewrites that keep every bit: x * 1, x - 0 (not x + 0: it turns -0 into +0), double negation, views that
+/// change nothing, view of view, convert to the same dtype, select of equal branches, division by a power of
+/// two.
+ir::Graph simplify_algebra(const ir::Graph& graph);
+
+/// Makes every reduction reduce one contiguous block of dimensions, by transposing where it does not. The
+/// order of operations is a function of the logical shape, so the bits stay.
+ir::Graph normalize_reductions(const ir::Graph& graph);
+
+/// Replaces runs of elementwise ops, views and reductions by `fused` nodes with a body; what is left outside
+/// are contractions, ops with code of their own, and views that cost nothing (aliases, or strides of a
+/// contraction).
+struct FuseOptions {
+  int max_ops = 64;
+  int max_inputs = 24;
+  int max_reductions = 5;
+  bool one_op_per_group = false;  // no fusion: every op is a kernel of its own (tests, and to compare)
+};
+ir::Graph fuse_groups(const ir::Graph& graph, const FuseOptions& options = {});
+
+}  // namespace leat::compiler
