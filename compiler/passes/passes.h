@@ -27,6 +27,9 @@ ir::Graph simplify_algebra(const ir::Graph& graph);
 /// order of operations is a function of the logical shape, so the bits stay.
 ir::Graph normalize_reductions(const ir::Graph& graph);
 
+/// Brings every dot_general into the form [batch..., m..., k...] x [batch..., k..., n...], by transposes.
+ir::Graph normalize_contractions(const ir::Graph& graph);
+
 /// Replaces runs of elementwise ops, views and reductions by `fused` nodes with a body; what is left outside
 /// are contractions, ops with code of their own, and views that cost nothing (aliases, or strides of a
 /// contraction).

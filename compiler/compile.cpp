@@ -1,0 +1,84 @@
+#include "compiler/compile.h"
+
+#include "absl/strings/str_cat.h"
+#include "compiler/lower_graph.h"
+#include "compiler/passes/passes.h"
+#include "compiler/plan_memory.h"
+#include "ir/verifier.h"
+
+namespace leat::compiler {
+namespace {
+
+// A pass that leaves a broken graph is a defect of ours: it becomes an error that names the pass.
+class Pipeline {
+ public:
+  Pipeline(const ir::Graph& graph, const CompileOptions& options) : options_(options), graph_(graph) {}
+
+  template <class Pass, class... Args>
+  void Run(std::string_view name, Pass pass, const Args&... args) {
+    if (!status_.ok()) return;
+    graph_ = pass(graph_, args...);
+    if (Status s = ir::verify(graph_); !s.ok()) {
+      status_ =
+          Status(Code::internal, absl::StrCat("after ", std::string(name), ": ", s.message()), s.where());
+    }
+  }
+  void Stage(std::string_view name) const {
+    if (options_.observe && status_.ok()) options_.observe(name, graph_);
+  }
+  const Status& status() const { return status_; }
+  const ir::Graph& graph() const { return graph_; }
+
+ private:
+  const CompileOptions& options_;
+  ir::Graph graph_;
+  Status status_;
+};
+
+}  // namespace
+
+StatusOr<std::shared_ptr<const runtime::Program>> compile(const ir::Graph& graph,
+                                                          const CompileOptions& options, CodeCache& code) {
+  if (graph.has_symbols()) {
+    return Status(Code::failed_precondition,
+                  absl::StrCat("graph @", graph.name, " has symbolic dimensions; bind them first"));
+  }
+  if (Status s = ir::verify(graph); !s.ok()) return s;
+  Pipeline pipeline(graph, options);
+  pipeline.Stage("graph");
+  pipeline.Run("eliminate_dead_nodes", eliminate_dead_nodes);
+  if (options.simplify) {
+    pipeline.Run("fold_constants", [](const ir::Graph& g) { return fold_constants(g); });
+    pipeline.Run("simplify_algebra", simplify_algebra);
+    pipeline.Run("eliminate_common_subexpressions", eliminate_common_subexpressions);
+  }
+  pipeline.Run("normalize_reductions", normalize_reductions);
+  pipeline.Run("normalize_contractions", normalize_contractions);
+  pipeline.Run("eliminate_dead_nodes", eliminate_dead_nodes);
+  pipeline.Stage("optimized");
+  pipeline.Stage("placed");
+  FuseOptions fuse;
+  fuse.one_op_per_group = !options.fuse;
+  pipeline.Run("fuse_groups", fuse_groups, fuse);
+  pipeline.Stage("fused");
+  if (!pipeline.status().ok()) return pipeline.status();
+
+  StatusOr<runtime::Program> program = lower_graph(pipeline.graph(), options, code);
+  if (!program.ok()) return program.status();
+  MemoryOptions memory;
+  memory.workers = options.devices.empty() ? 1 : options.devices[0].workers;
+  memory.reuse = options.reuse_memory;
+  plan_memory(*program, memory);
+  if (Status s = program->Finish(); !s.ok()) return s;
+  return std::shared_ptr<const runtime::Program>(std::make_shared<runtime::Program>(*std::move(program)));
+}
+
+void request_machine_code(const runtime::Program& program, CodeCache& code) {
+  for (const runtime::Step& step : program.steps) {
+    if (!step.body || step.body->kind() != "kernel") continue;
+    const auto& kernel = static_cast<const runtime::KernelStep&>(*step.body);
+    if (!kernel.code()->compiled()) code.Compile(kernel.code());
+  }
+}
+
+}  // namespace leat::compiler

@@ -1,0 +1,207 @@
+#include "compiler/control_step.h"
+
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+
+namespace leat::compiler {
+namespace {
+
+using runtime::Program;
+using runtime::StepBody;
+using runtime::StepContext;
+
+// The arrays of a custom function are views of the step's buffers.
+ir::Array view_of(const ir::Type& type, void* data) {
+  return {type, std::shared_ptr<std::byte[]>(std::shared_ptr<void>(), static_cast<std::byte*>(data))};
+}
+
+class CustomStep final : public StepBody {
+ public:
+  CustomStep(std::string target, ir::CustomFunction function, std::vector<ir::Type> operands,
+             std::vector<ir::Type> results)
+      : target_(std::move(target)),
+        function_(std::move(function)),
+        operands_(std::move(operands)),
+        results_(std::move(results)) {}
+
+  Status Execute(StepContext& context, std::int64_t, std::int64_t) const override {
+    std::vector<ir::Array> inputs, outputs;
+    for (std::size_t i = 0; i < operands_.size(); ++i)
+      inputs.push_back(view_of(operands_[i], context.pointers[i]));
+    for (std::size_t i = 0; i < results_.size(); ++i) {
+      outputs.push_back(view_of(results_[i], context.pointers[operands_.size() + i]));
+    }
+    try {
+      Status status = function_(inputs, outputs);
+      if (status.ok()) return status;
+      return Status(Code::custom_op_failed, absl::StrCat("custom op \"", target_, "\": ", status.message()));
+    } catch (const std::exception& e) {
+      return Status(Code::custom_op_failed, absl::StrCat("custom op \"", target_, "\" threw: ", e.what()));
+    } catch (...) {
+      return Status(Code::custom_op_failed, absl::StrCat("custom op \"", target_, "\" threw"));
+    }
+  }
+  std::string_view kind() const override { return "custom"; }
+  std::string ToString() const override { return absl::StrCat("custom \"", target_, "\""); }
+
+ private:
+  std::string target_;
+  ir::CustomFunction function_;
+  std::vector<ir::Type> operands_;
+  std::vector<ir::Type> results_;
+};
+
+// Runs a program's steps in order in the calling thread. The first fault ends it: the outputs of a control op
+// depend on all of its sub-program.
+class InlineRun final : public StepContext {
+ public:
+  explicit InlineRun(const Program& program) : program_(program), address_(program.buffers.size(), nullptr) {
+    std::int64_t arena = 0;
+    for (std::int64_t bytes : program.arena_bytes) arena += bytes;
+    arena_.reset(new (std::align_val_t{64}) std::byte[static_cast<std::size_t>(arena) + 64]);
+    std::vector<std::int64_t> base(program.arena_bytes.size(), 0);
+    for (std::size_t d = 1; d < base.size(); ++d) base[d] = base[d - 1] + program.arena_bytes[d - 1];
+    for (std::size_t b = 0; b < program.buffers.size(); ++b) {
+      const runtime::BufferInfo& info = program.buffers[b];
+      if (info.kind == runtime::BufferInfo::Kind::temporary) {
+        address_[b] = arena_.get() + base[info.device] + info.offset;
+      } else if (info.kind == runtime::BufferInfo::Kind::constant) {
+        address_[b] = const_cast<std::byte*>(info.data.get());
+      }
+    }
+  }
+
+  Status Run(const StepContext& outer, std::span<void* const> inputs, std::span<void* const> outputs) {
+    outer_ = &outer;
+    for (std::size_t i = 0; i < inputs.size(); ++i) address_[program_.inputs[i]] = inputs[i];
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      const std::uint32_t b = program_.outputs[i];
+      if (program_.buffers[b].kind == runtime::BufferInfo::Kind::output && program_.buffers[b].index == i) {
+        address_[b] = outputs[i];
+      }
+    }
+    for (const runtime::Step& step : program_.steps) {
+      if (outer.stopping()) return Status(Code::cancelled, "the run was cancelled inside a control op");
+      if (!step.body) continue;
+      step_pointers_.clear();
+      for (const runtime::Use& use : step.uses) step_pointers_.push_back(address_[use.buffer]);
+      pointers = step_pointers_.data();
+      fault_ = {};
+      Status status = step.body->Execute(*this, 0, step.units);
+      if (status.ok()) status = fault_;
+      if (!status.ok()) return status;
+    }
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      void* from = address_[program_.outputs[i]];
+      if (from != outputs[i]) {
+        std::memcpy(outputs[i], from, static_cast<std::size_t>(program_.buffers[program_.outputs[i]].bytes));
+      }
+    }
+    return {};
+  }
+
+  void Poison(std::size_t, const Status& fault, std::size_t) override {
+    if (fault_.ok()) fault_ = fault;
+  }
+  bool stopping() const override { return outer_->stopping(); }
+
+ private:
+  struct Free {
+    void operator()(std::byte* p) const { ::operator delete[](p, std::align_val_t{64}); }
+  };
+  const Program& program_;
+  const StepContext* outer_ = nullptr;
+  std::vector<void*> address_;
+  std::vector<void*> step_pointers_;
+  std::unique_ptr<std::byte[], Free> arena_;
+  Status fault_;
+};
+
+class CondStep final : public StepBody {
+ public:
+  CondStep(std::shared_ptr<const Program> then_branch, std::shared_ptr<const Program> else_branch)
+      : then_(std::move(then_branch)), else_(std::move(else_branch)) {}
+  Status Execute(StepContext& context, std::int64_t, std::int64_t) const override {
+    const bool which = *static_cast<const bool*>(context.pointers[0]);
+    const Program& program = which ? *then_ : *else_;
+    const std::span<void* const> inputs(context.pointers + 1, program.inputs.size());
+    const std::span<void* const> outputs(context.pointers + 1 + program.inputs.size(),
+                                         program.outputs.size());
+    return InlineRun(program).Run(context, inputs, outputs);
+  }
+  std::string_view kind() const override { return "cond"; }
+  std::string ToString() const override {
+    return absl::StrCat("cond then ", then_->steps.size(), " steps else ", else_->steps.size(), " steps");
+  }
+
+ private:
+  std::shared_ptr<const Program> then_, else_;
+};
+
+class WhileStep final : public StepBody {
+ public:
+  WhileStep(std::shared_ptr<const Program> condition, std::shared_ptr<const Program> body)
+      : condition_(std::move(condition)), body_(std::move(body)) {}
+  Status Execute(StepContext& context, std::int64_t, std::int64_t) const override {
+    // The state moves between two sets of buffers; the outputs are one of them.
+    const std::size_t n = body_->inputs.size();
+    std::vector<std::unique_ptr<std::byte[]>> other(n);
+    std::vector<void*> state(n), next(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      const auto bytes = static_cast<std::size_t>(body_->buffers[body_->inputs[i]].bytes);
+      other[i].reset(new std::byte[std::max<std::size_t>(bytes, 1)]);
+      state[i] = context.pointers[n + i];
+      next[i] = other[i].get();
+      std::memcpy(state[i], context.pointers[i], bytes);
+    }
+    InlineRun condition(*condition_), body(*body_);
+    for (;;) {
+      bool go = false;
+      void* go_pointer = &go;
+      if (Status s = condition.Run(context, state, {&go_pointer, 1}); !s.ok()) return s;
+      if (!go) break;
+      if (Status s = body.Run(context, state, next); !s.ok()) return s;
+      std::swap(state, next);
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+      if (state[i] != context.pointers[n + i]) {
+        std::memcpy(context.pointers[n + i], state[i],
+                    static_cast<std::size_t>(body_->buffers[body_->inputs[i]].bytes));
+      }
+    }
+    return {};
+  }
+  std::string_view kind() const override { return "while"; }
+  std::string ToString() const override {
+    return absl::StrCat("while condition ", condition_->steps.size(), " steps body ", body_->steps.size(),
+                        " steps");
+  }
+
+ private:
+  std::shared_ptr<const Program> condition_, body_;
+};
+
+}  // namespace
+
+std::shared_ptr<const StepBody> make_custom_step(std::string target, ir::CustomFunction function,
+                                                 std::vector<ir::Type> operands,
+                                                 std::vector<ir::Type> results) {
+  return std::make_shared<CustomStep>(std::move(target), std::move(function), std::move(operands),
+                                      std::move(results));
+}
+
+StatusOr<std::shared_ptr<const StepBody>> make_control_step(const ir::Graph&, const ir::Node& node,
+                                                            const CompileOptions& options, CodeCache& code) {
+  CompileOptions inner = options;
+  inner.observe = nullptr;
+  const bool cond = node.op == ir::Op::cond;
+  auto first = compile(node.attrs().graph(cond ? ir::Attr::then_branch : ir::Attr::condition), inner, code);
+  if (!first.ok()) return first.status();
+  auto second = compile(node.attrs().graph(cond ? ir::Attr::else_branch : ir::Attr::body), inner, code);
+  if (!second.ok()) return second.status();
+  if (cond) return std::shared_ptr<const StepBody>(std::make_shared<CondStep>(*first, *second));
+  return std::shared_ptr<const StepBody>(std::make_shared<WhileStep>(*first, *second));
+}
+
+}  // namespace leat::compiler

@@ -1,0 +1,413 @@
+#include "compiler/lower_graph.h"
+
+#include <algorithm>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "compiler/build_kernel.h"
+#include "compiler/control_step.h"
+#include "compiler/cost_model.h"
+#include "compiler/passes/contraction_views.h"
+#include "runtime/cpu/contraction.h"
+#include "runtime/cpu/op_step.h"
+
+namespace leat::compiler {
+namespace {
+
+using ir::Op;
+using ir::Value;
+using runtime::BufferInfo;
+using runtime::Program;
+using runtime::Step;
+
+class Lowering {
+ public:
+  Lowering(const ir::Graph& graph, const CompileOptions& options, CodeCache& code)
+      : graph_(graph), options_(options), code_(code), buffer_of_(graph.nodes.size()) {}
+
+  StatusOr<Program> Run() {
+    program_.name = graph_.name;
+    with_signatures_ = graph_.nodes.size() <= 10000;
+    for (std::size_t i = 0; i < graph_.parameters.size(); ++i) {
+      const ir::Node& node = graph_.nodes[graph_.parameters[i]];
+      const std::uint32_t b = AddBuffer(BufferInfo::Kind::input, node.type());
+      program_.buffers[b].index = static_cast<std::uint32_t>(i);
+      program_.inputs.push_back(b);
+      buffer_of_[graph_.parameters[i]] = {b};
+    }
+    for (std::uint32_t n = 0; n < graph_.nodes.size(); ++n) {
+      if (Status s = LowerNode(n); !s.ok()) return s;
+    }
+    std::uint32_t ordinal = 0;
+    for (Value v : graph_.outputs) {
+      const std::uint32_t b = BufferOf(v);
+      BufferInfo& info = program_.buffers[b];
+      if (info.kind == BufferInfo::Kind::temporary) {
+        info.kind = BufferInfo::Kind::output;
+        info.index = ordinal;
+      }
+      program_.outputs.push_back(b);
+      ++ordinal;
+    }
+    AddUseEdges();
+    return std::move(program_);
+  }
+
+ private:
+  std::uint32_t AddBuffer(BufferInfo::Kind kind, const ir::Type& type) {
+    BufferInfo info;
+    info.kind = kind;
+    info.type = type;
+    info.bytes = type.shape.num_elements() * static_cast<std::int64_t>(byte_size(type.dtype));
+    program_.buffers.push_back(std::move(info));
+    return static_cast<std::uint32_t>(program_.buffers.size() - 1);
+  }
+
+  std::uint32_t BufferOf(Value v) { return buffer_of_[v.node][v.result]; }
+
+  void AllocateResults(std::uint32_t n) {
+    for (const ir::Type& type : graph_.nodes[n].results) {
+      buffer_of_[n].push_back(AddBuffer(BufferInfo::Kind::temporary, type));
+    }
+  }
+
+  std::uint32_t AddSource(const ir::Graph& graph, const ir::Node& node) {
+    runtime::Source source;
+    source.op = node.op;
+    source.ordinal = node.location;
+    source.location =
+        node.location < graph_.locations.size() ? graph_.locations[node.location] : ir::NodeLocation{};
+    if (with_signatures_) {
+      source.signature = std::string(name(node.op));
+      for (Value v : node.inputs) absl::StrAppend(&source.signature, " ", graph.ToString(graph.type(v)));
+      source.signature += " ->";
+      for (const ir::Type& t : node.results) absl::StrAppend(&source.signature, " ", graph.ToString(t));
+    }
+    program_.sources.push_back(std::move(source));
+    return static_cast<std::uint32_t>(program_.sources.size() - 1);
+  }
+
+  Step& AddStep(std::string name, const ir::Node& node) {
+    Step step;
+    step.name = std::move(name);
+    step.sources.push_back(AddSource(graph_, node));
+    program_.steps.push_back(std::move(step));
+    return program_.steps.back();
+  }
+
+  Status LowerNode(std::uint32_t n) {
+    const ir::Node& node = graph_.nodes[n];
+    switch (node.op) {
+      case Op::parameter: return {};
+      case Op::constant: {
+        const ir::Literal& literal = node.attrs().literal(ir::Attr::value);
+        const std::uint32_t b = AddBuffer(BufferInfo::Kind::constant, node.type());
+        program_.buffers[b].data = literal.bytes;
+        buffer_of_[n] = {b};
+        return {};
+      }
+      case Op::reshape:
+        if (const auto& operand = buffer_of_[node.inputs[0].node]; !operand.empty()) {
+          buffer_of_[n] = {operand[node.inputs[0].result]};
+        }
+        return {};
+      case Op::transpose:
+      case Op::broadcast:
+      case Op::slice:
+      case Op::reverse: return {};  // a stride of the contraction that reads it
+      case Op::fused: return LowerFused(n);
+      case Op::dot_general: return LowerMatmul(n);
+      case Op::convolution: return LowerConvolution(n);
+      case Op::cond:
+      case Op::while_loop: return LowerControl(n);
+      case Op::custom_call: return LowerCustomCall(n);
+      default: return LowerOp(n);
+    }
+  }
+
+  bool IsConstant(Value v) {
+    while (graph_.nodes[v.node].op == Op::reshape) v = graph_.nodes[v.node].inputs[0];
+    return graph_.nodes[v.node].op == Op::constant;
+  }
+
+  Status LowerOp(std::uint32_t n) {
+    const ir::Node& node = graph_.nodes[n];
+    AllocateResults(n);
+    if (std::all_of(node.results.begin(), node.results.end(),
+                    [](const ir::Type& t) { return t.shape.num_elements() == 0; })) {
+      return {};
+    }
+    std::vector<ir::Type> operands;
+    Step& step = AddStep(std::string(name(node.op)), node);
+    for (Value v : node.inputs) {
+      operands.push_back(graph_.type(v));
+      step.uses.push_back({BufferOf(v), false});
+    }
+    for (std::uint32_t b : buffer_of_[n]) step.uses.push_back({b, true});
+    runtime::cpu::OpStep op = runtime::cpu::make_op_step(node, std::move(operands));
+    step.body = std::move(op.body);
+    step.units = op.units;
+    step.grain = op.grain;
+    step.cost_ns = op.cost_ns;
+    return {};
+  }
+
+  Status LowerControl(std::uint32_t n) {
+    const ir::Node& node = graph_.nodes[n];
+    AllocateResults(n);
+    StatusOr<std::shared_ptr<const runtime::StepBody>> body =
+        make_control_step(graph_, node, options_, code_);
+    if (!body.ok()) return body.status();
+    Step& step = AddStep(std::string(name(node.op)), node);
+    for (Value v : node.inputs) step.uses.push_back({BufferOf(v), false});
+    for (std::uint32_t b : buffer_of_[n]) step.uses.push_back({b, true});
+    step.body = *std::move(body);
+    step.cost_ns = 1e5;
+    return {};
+  }
+
+  Status LowerCustomCall(std::uint32_t n) {
+    const ir::Node& node = graph_.nodes[n];
+    const std::string& target = node.attrs().string(ir::Attr::target);
+    const ir::CustomFunction* function = options_.custom_call ? options_.custom_call(target) : nullptr;
+    if (function == nullptr) {
+      return Status(Code::not_found,
+                    absl::StrCat("custom_call: no function is registered as \"", target, "\""),
+                    graph_.locations[node.location].source);
+    }
+    AllocateResults(n);
+    std::vector<ir::Type> operands;
+    for (Value v : node.inputs) operands.push_back(graph_.type(v));
+    Step& step = AddStep(target, node);
+    for (Value v : node.inputs) step.uses.push_back({BufferOf(v), false});
+    for (std::uint32_t b : buffer_of_[n]) step.uses.push_back({b, true});
+    step.body =
+        make_custom_step(target, *function, std::move(operands), {node.results.begin(), node.results.end()});
+    step.cost_ns = 1e5;
+    return {};
+  }
+
+  Status LowerMatmul(std::uint32_t n) {
+    const ir::Node& node = graph_.nodes[n];
+    AllocateResults(n);
+    if (node.type().shape.num_elements() == 0) return {};
+    ContractionOperand operands[2];
+    for (std::size_t i = 0; i < 2; ++i) {
+      std::optional<ContractionOperand> absorbed = absorb_views(graph_, node, i);
+      // A slice that does not start at the first element would need an offset into the buffer.
+      operands[i] = absorbed && absorbed->offset == 0 && !buffer_of_[absorbed->base.node].empty()
+                        ? *absorbed
+                        : dense_operand(graph_, node, i);
+    }
+    const ContractionSizes sizes = contraction_sizes(graph_, node);
+    runtime::cpu::MatmulDescriptor d;
+    d.dtype = node.type().dtype;
+    d.batch = sizes.batch;
+    d.m = sizes.m;
+    d.n = sizes.n;
+    d.k = sizes.k;
+    d.x_batch_stride = operands[0].batch_stride;
+    d.x_m_stride = operands[0].row_stride;
+    d.x_k_stride = operands[0].column_stride;
+    d.y_batch_stride = operands[1].batch_stride;
+    d.y_k_stride = operands[1].row_stride;
+    d.y_n_stride = operands[1].column_stride;
+    d.y_is_constant = IsConstant(operands[1].base);
+    d.exact = options_.exact_contractions;
+    StatusOr<runtime::cpu::ContractionPlan> plan = runtime::cpu::plan_matmul(d);
+    if (!plan.ok()) return plan.status();
+    FinishContraction(n, "matmul", BufferOf(operands[0].base), BufferOf(operands[1].base), *plan);
+    return {};
+  }
+
+  Status LowerConvolution(std::uint32_t n) {
+    const ir::Node& node = graph_.nodes[n];
+    AllocateResults(n);
+    if (node.type().shape.num_elements() == 0) return {};
+    const Shape& x = graph_.type(node.inputs[0]).shape;
+    const Shape& w = graph_.type(node.inputs[1]).shape;
+    const Shape& out = node.type().shape;
+    const ir::Attributes& a = node.attrs();
+    runtime::cpu::ConvolutionDescriptor d;
+    d.dtype = node.type().dtype;
+    d.batch = x[0];
+    d.channels = x[1];
+    d.out_channels = w[0];
+    d.groups = a.integer(ir::Attr::groups);
+    d.input.assign(x.begin() + 2, x.end());
+    d.kernel.assign(w.begin() + 2, w.end());
+    d.output.assign(out.begin() + 2, out.end());
+    d.strides = a.integers(ir::Attr::strides);
+    d.low = a.integers(ir::Attr::low);
+    d.high = a.integers(ir::Attr::high);
+    d.input_dilation = a.integers(ir::Attr::input_dilation);
+    d.dilation = a.integers(ir::Attr::dilation);
+    d.w_is_constant = IsConstant(node.inputs[1]);
+    d.exact = options_.exact_contractions;
+    StatusOr<runtime::cpu::ContractionPlan> plan = runtime::cpu::plan_convolution(d);
+    if (!plan.ok()) return plan.status();
+    FinishContraction(n, "convolution", BufferOf(node.inputs[0]), BufferOf(node.inputs[1]), *plan);
+    return {};
+  }
+
+  void FinishContraction(std::uint32_t n, std::string_view name, std::uint32_t x, std::uint32_t y,
+                         const runtime::cpu::ContractionPlan& plan) {
+    Step& step = AddStep(std::string(name), graph_.nodes[n]);
+    step.uses = {{x, false}, {y, false}, {buffer_of_[n][0], true}};
+    step.body = plan.body;
+    step.units = plan.units;
+    step.grain = 1;
+    step.cost_ns = plan.cost_ns;
+    if (plan.scratch_bytes > 0) {
+      const std::uint32_t scratch =
+          AddBuffer(BufferInfo::Kind::temporary, ir::Type{DType::u8, Shape{plan.scratch_bytes}});
+      program_.steps.back().uses.push_back({scratch, true});
+    }
+  }
+
+  Status LowerFused(std::uint32_t n) {
+    const ir::Node& node = graph_.nodes[n];
+    const ir::Graph& body = node.attrs().graph(ir::Attr::body);
+    if (node.type().shape.num_elements() == 0) {
+      const bool all_empty = std::all_of(node.results.begin(), node.results.end(),
+                                         [](const ir::Type& t) { return t.shape.num_elements() == 0; });
+      if (all_empty) {
+        AllocateResults(n);
+        return {};
+      }
+    }
+    StatusOr<BuiltKernel> built = build_kernel(body);
+    if (!built.ok()) return LowerUnfused(n, body);
+    AllocateResults(n);
+    std::shared_ptr<runtime::KernelCode> code = code_.Get(built->kernel);
+    runtime::KernelStep::Arguments arguments;
+    arguments.sizes = built->sizes;
+    arguments.accesses = built->accesses;
+    arguments.scalars = built->scalars;
+    Step step;
+    step.name = StepName(body);
+    for (const ir::Node& inner : body.nodes) {
+      if (inner.op == Op::parameter || inner.op == Op::constant) continue;
+      step.sources.push_back(AddSource(body, inner));
+    }
+    for (std::uint32_t p : built->memory_inputs) step.uses.push_back({BufferOf(node.inputs[p]), false});
+    const auto first_output = static_cast<std::uint32_t>(step.uses.size());
+    for (std::uint32_t b : buffer_of_[n]) step.uses.push_back({b, true});
+    for (const BuiltKernel::FaultSite& site : built->faults) {
+      runtime::KernelStep::Fault fault;
+      const ir::Node& at = body.nodes[site.node];
+      fault.status = Status(Code::invalid_argument,
+                            absl::StrCat(std::string(name(at.op)), ": integer division by zero"));
+      for (std::uint32_t o : site.outputs) fault.uses.push_back(first_output + o);
+      std::uint32_t source = 0;
+      for (std::uint32_t i = 0; i < site.node; ++i) {
+        if (body.nodes[i].op != Op::parameter && body.nodes[i].op != Op::constant) ++source;
+      }
+      fault.source = source;
+      arguments.faults.push_back(std::move(fault));
+    }
+    const KernelCost cost = estimate_kernel(*built);
+    step.cost_ns = cost.total();
+    step.units = built->parallel_elements();
+    step.grain = grain_for(step.units, step.cost_ns);
+    if (built->kernel.pattern != ir::Kernel::Pattern::row_reduce && step.grain < step.units) {
+      step.grain = std::max<std::int64_t>((step.grain + 63) / 64 * 64, 64);  // whole cache lines
+    }
+    step.body = std::make_shared<runtime::KernelStep>(code, std::move(arguments));
+    program_.steps.push_back(std::move(step));
+    switch (options_.tier) {
+      case Tier::tiles: break;
+      case Tier::machine_code: {
+        if (Status s = code_.CompileNow(code); !s.ok()) return s;
+        break;
+      }
+      case Tier::automatic:
+        // The tile tier is about 4 times slower than machine code.
+        if (!code->compiled() && 4 * cost.total() > kCompileNs) code_.Compile(code);
+        break;
+    }
+    return {};
+  }
+
+  // A body that no single kernel can compute (rare: see build_kernel) runs op by op.
+  Status LowerUnfused(std::uint32_t n, const ir::Graph& body) {
+    const ir::Node& fused = graph_.nodes[n];
+    std::vector<std::vector<std::uint32_t>> inner(body.nodes.size());
+    for (std::size_t p = 0; p < body.parameters.size(); ++p)
+      inner[body.parameters[p]] = {BufferOf(fused.inputs[p])};
+    for (std::uint32_t i = 0; i < body.nodes.size(); ++i) {
+      const ir::Node& node = body.nodes[i];
+      if (node.op == Op::parameter) continue;
+      if (node.op == Op::constant) {
+        const std::uint32_t b = AddBuffer(BufferInfo::Kind::constant, node.type());
+        program_.buffers[b].data = node.attrs().literal(ir::Attr::value).bytes;
+        inner[i] = {b};
+        continue;
+      }
+      if (node.op == Op::reshape) {
+        inner[i] = inner[node.inputs[0].node];
+        continue;
+      }
+      std::vector<ir::Type> operands;
+      Step step;
+      step.name = std::string(name(node.op));
+      step.sources.push_back(AddSource(body, node));
+      for (Value v : node.inputs) {
+        operands.push_back(body.type(v));
+        step.uses.push_back({inner[v.node][v.result], false});
+      }
+      inner[i] = {AddBuffer(BufferInfo::Kind::temporary, node.type())};
+      step.uses.push_back({inner[i][0], true});
+      runtime::cpu::OpStep op = runtime::cpu::make_op_step(node, std::move(operands));
+      step.body = std::move(op.body);
+      step.units = op.units;
+      step.grain = op.grain;
+      step.cost_ns = op.cost_ns;
+      program_.steps.push_back(std::move(step));
+    }
+    for (Value v : body.outputs) buffer_of_[n].push_back(inner[v.node][v.result]);
+    return {};
+  }
+
+  // "exp", or "reduce_max+sub+exp+..." shortened.
+  static std::string StepName(const ir::Graph& body) {
+    std::string s;
+    int ops = 0;
+    for (const ir::Node& node : body.nodes) {
+      const ir::OpInfo& info = ir::op_info(node.op);
+      if (info.family == ir::Family::source && node.op != Op::random_bits && node.op != Op::iota) continue;
+      if (info.family == ir::Family::view && body.nodes.size() > 2) continue;
+      if (++ops <= 4) absl::StrAppend(&s, ops > 1 ? "+" : "", std::string(info.name));
+    }
+    if (ops > 4) absl::StrAppend(&s, "+", ops - 4);
+    return s.empty() ? "copy" : s;
+  }
+
+  void AddUseEdges() {
+    std::vector<std::uint32_t> writer(program_.buffers.size(), 0xffffffffu);
+    for (std::uint32_t s = 0; s < program_.steps.size(); ++s) {
+      for (const runtime::Use& use : program_.steps[s].uses) {
+        if (use.write) {
+          writer[use.buffer] = s;
+        } else if (writer[use.buffer] != 0xffffffffu) {
+          program_.edges.push_back({writer[use.buffer], s, runtime::Cause::use});
+        }
+      }
+    }
+  }
+
+  const ir::Graph& graph_;
+  const CompileOptions& options_;
+  CodeCache& code_;
+  Program program_;
+  std::vector<absl::InlinedVector<std::uint32_t, 1>> buffer_of_;
+  bool with_signatures_ = true;
+};
+
+}  // namespace
+
+StatusOr<Program> lower_graph(const ir::Graph& graph, const CompileOptions& options, CodeCache& code) {
+  return Lowering(graph, options, code).Run();
+}
+
+}  // namespace leat::compiler

@@ -1,0 +1,60 @@
+#include <cstring>
+
+#include "compiler/passes/passes.h"
+#include "compiler/passes/rebuild.h"
+#include "ir/interpreter.h"
+
+namespace leat::compiler {
+namespace {
+
+// Larger results are left to the run: they cost memory for ever, and time before the first value.
+constexpr std::int64_t kNodeBudget = 64 << 10;
+
+bool foldable(const ir::Node& node) {
+  const ir::OpInfo& info = ir::op_info(node.op);
+  switch (info.family) {
+    case ir::Family::control:
+    case ir::Family::contraction:
+    case ir::Family::source: return false;
+    default: return !info.is(ir::kEffect);
+  }
+}
+
+}  // namespace
+
+ir::Graph fold_constants(const ir::Graph& graph, std::int64_t byte_budget) {
+  Rebuild rebuild(graph);
+  for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) {
+    const ir::Node& node = graph.nodes[n];
+    if (node.op == ir::Op::parameter) {
+      rebuild.CopyParameter(n);
+      continue;
+    }
+    const ir::Value copy = rebuild.Copy(n);
+    if (!foldable(node) || node.inputs.empty() || node.results.size() != 1) continue;
+    // A scalar that is broadcast stays a scalar: it is an argument of the kernel, not a buffer.
+    if (node.op == ir::Op::broadcast) continue;
+    const std::int64_t bytes =
+        node.type().shape.num_elements() * static_cast<std::int64_t>(byte_size(node.type().dtype));
+    if (bytes > kNodeBudget || bytes > byte_budget) continue;
+    std::vector<ir::Type> types;
+    std::vector<const void*> inputs;
+    for (ir::Value v : rebuild.to().nodes[copy.node].inputs) {
+      const ir::Node& operand = rebuild.to().nodes[v.node];
+      if (operand.op != ir::Op::constant) break;
+      types.push_back(operand.type());
+      inputs.push_back(operand.attrs().literal(ir::Attr::value).bytes.get());
+    }
+    if (inputs.size() != node.inputs.size()) continue;
+    std::vector<std::byte> result(static_cast<std::size_t>(bytes) + 8);
+    void* outputs[] = {result.data()};
+    // An op that faults keeps its node: the fault belongs to the run.
+    if (!ir::interpret_op(node, types, inputs, outputs).ok()) continue;
+    byte_budget -= bytes;
+    rebuild.to().nodes.pop_back();
+    rebuild.Set(n, rebuild.to().AddConstant(ir::make_literal(node.type(), result.data()), node.location));
+  }
+  return rebuild.Finish();
+}
+
+}  // namespace leat::compiler

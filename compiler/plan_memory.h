@@ -1,0 +1,24 @@
+// Offsets for the temporaries of a Program, and the edges that reuse needs.
+//
+// The steps are list-scheduled on the engine's workers by estimated cost; a buffer lives from the start of
+// its writer to the end of its last reader in that schedule, and buffers that live at different times may
+// share memory. Each sharing becomes edges (Cause::reuse) from the earlier buffer's users to the later one's
+// writer; they agree with the schedule, so that the planned makespan stays.
+#pragma once
+
+#include "runtime/program/program.h"
+
+namespace leat::compiler {
+
+struct MemoryOptions {
+  int workers = 1;
+  bool reuse = true;
+  /// Below this many bytes of temporaries reuse buys nothing and its edges cost: a quarter of a second-level
+  /// cache.
+  std::int64_t reuse_from_bytes = 256 << 10;
+};
+
+/// REQUIRES: use edges are there and steps are in topological order; they may be reordered.
+void plan_memory(runtime::Program& program, const MemoryOptions& options);
+
+}  // namespace leat::compiler
