@@ -2,11 +2,9 @@
 
 #include <algorithm>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
-#include "compiler/build_kernel.h"
 #include "compiler/control_step.h"
-#include "compiler/cost_model.h"
+#include "compiler/lower_kernel.h"
 #include "compiler/passes/contraction_views.h"
 #include "runtime/cpu/contraction.h"
 #include "runtime/cpu/op_step.h"
@@ -23,11 +21,14 @@ using runtime::Step;
 class Lowering {
  public:
   Lowering(const ir::Graph& graph, const CompileOptions& options, CodeCache& code)
-      : graph_(graph), options_(options), code_(code), buffer_of_(graph.nodes.size()) {}
+      : graph_(graph),
+        options_(options),
+        code_(code),
+        buffer_of_(graph.nodes.size()),
+        kernels_(program_, graph, options, code) {}
 
   StatusOr<Program> Run() {
     program_.name = graph_.name;
-    with_signatures_ = graph_.nodes.size() <= 10000;
     for (std::size_t i = 0; i < graph_.parameters.size(); ++i) {
       const ir::Node& node = graph_.nodes[graph_.parameters[i]];
       const std::uint32_t b = AddBuffer(BufferInfo::Kind::input, node.type());
@@ -71,26 +72,10 @@ class Lowering {
     }
   }
 
-  std::uint32_t AddSource(const ir::Graph& graph, const ir::Node& node) {
-    runtime::Source source;
-    source.op = node.op;
-    source.ordinal = node.location;
-    source.location =
-        node.location < graph_.locations.size() ? graph_.locations[node.location] : ir::NodeLocation{};
-    if (with_signatures_) {
-      source.signature = std::string(name(node.op));
-      for (Value v : node.inputs) absl::StrAppend(&source.signature, " ", graph.ToString(graph.type(v)));
-      source.signature += " ->";
-      for (const ir::Type& t : node.results) absl::StrAppend(&source.signature, " ", graph.ToString(t));
-    }
-    program_.sources.push_back(std::move(source));
-    return static_cast<std::uint32_t>(program_.sources.size() - 1);
-  }
-
   Step& AddStep(std::string name, const ir::Node& node) {
     Step step;
     step.name = std::move(name);
-    step.sources.push_back(AddSource(graph_, node));
+    step.sources.push_back(kernels_.AddSource(graph_, node));
     program_.steps.push_back(std::move(step));
     return program_.steps.back();
   }
@@ -267,131 +252,22 @@ class Lowering {
 
   Status LowerFused(std::uint32_t n) {
     const ir::Node& node = graph_.nodes[n];
-    const ir::Graph& body = node.attrs().graph(ir::Attr::body);
-    if (node.type().shape.num_elements() == 0) {
-      const bool all_empty = std::all_of(node.results.begin(), node.results.end(),
-                                         [](const ir::Type& t) { return t.shape.num_elements() == 0; });
-      if (all_empty) {
-        AllocateResults(n);
-        return {};
-      }
-    }
-    StatusOr<BuiltKernel> built = build_kernel(body);
-    if (!built.ok()) return LowerUnfused(n, body);
     AllocateResults(n);
-    std::shared_ptr<runtime::KernelCode> code = code_.Get(built->kernel);
-    runtime::KernelStep::Arguments arguments;
-    arguments.sizes = built->sizes;
-    arguments.accesses = built->accesses;
-    arguments.scalars = built->scalars;
-    Step step;
-    step.name = StepName(body);
-    for (const ir::Node& inner : body.nodes) {
-      if (inner.op == Op::parameter || inner.op == Op::constant) continue;
-      step.sources.push_back(AddSource(body, inner));
-    }
-    for (std::uint32_t p : built->memory_inputs) step.uses.push_back({BufferOf(node.inputs[p]), false});
-    const auto first_output = static_cast<std::uint32_t>(step.uses.size());
-    for (std::uint32_t b : buffer_of_[n]) step.uses.push_back({b, true});
-    for (const BuiltKernel::FaultSite& site : built->faults) {
-      runtime::KernelStep::Fault fault;
-      const ir::Node& at = body.nodes[site.node];
-      fault.status = Status(Code::invalid_argument,
-                            absl::StrCat(std::string(name(at.op)), ": integer division by zero"));
-      for (std::uint32_t o : site.outputs) fault.uses.push_back(first_output + o);
-      std::uint32_t source = 0;
-      for (std::uint32_t i = 0; i < site.node; ++i) {
-        if (body.nodes[i].op != Op::parameter && body.nodes[i].op != Op::constant) ++source;
-      }
-      fault.source = source;
-      arguments.faults.push_back(std::move(fault));
-    }
-    const KernelCost cost = estimate_kernel(*built);
-    step.cost_ns = cost.total();
-    step.units = built->parallel_elements();
-    step.grain = grain_for(step.units, step.cost_ns);
-    if (built->kernel.pattern != ir::Kernel::Pattern::row_reduce && step.grain < step.units) {
-      step.grain = std::max<std::int64_t>((step.grain + 63) / 64 * 64, 64);  // whole cache lines
-    }
-    step.body = std::make_shared<runtime::KernelStep>(code, std::move(arguments));
-    program_.steps.push_back(std::move(step));
-    switch (options_.tier) {
-      case Tier::tiles: break;
-      case Tier::machine_code: {
-        if (Status s = code_.CompileNow(code); !s.ok()) return s;
-        break;
-      }
-      case Tier::automatic:
-        // The tile tier is about 4 times slower than machine code.
-        if (!code->compiled() && 4 * cost.total() > kCompileNs) code_.Compile(code);
-        break;
-    }
-    return {};
+    std::vector<std::uint32_t> inputs;
+    for (Value v : node.inputs) inputs.push_back(BufferOf(v));
+    return kernels_.Lower(node.attrs().graph(ir::Attr::body), inputs, buffer_of_[n]);
   }
 
-  // A body that no single kernel can compute (rare: see build_kernel) runs op by op.
-  Status LowerUnfused(std::uint32_t n, const ir::Graph& body) {
-    const ir::Node& fused = graph_.nodes[n];
-    std::vector<std::vector<std::uint32_t>> inner(body.nodes.size());
-    for (std::size_t p = 0; p < body.parameters.size(); ++p)
-      inner[body.parameters[p]] = {BufferOf(fused.inputs[p])};
-    for (std::uint32_t i = 0; i < body.nodes.size(); ++i) {
-      const ir::Node& node = body.nodes[i];
-      if (node.op == Op::parameter) continue;
-      if (node.op == Op::constant) {
-        const std::uint32_t b = AddBuffer(BufferInfo::Kind::constant, node.type());
-        program_.buffers[b].data = node.attrs().literal(ir::Attr::value).bytes;
-        inner[i] = {b};
-        continue;
-      }
-      if (node.op == Op::reshape) {
-        inner[i] = inner[node.inputs[0].node];
-        continue;
-      }
-      std::vector<ir::Type> operands;
-      Step step;
-      step.name = std::string(name(node.op));
-      step.sources.push_back(AddSource(body, node));
-      for (Value v : node.inputs) {
-        operands.push_back(body.type(v));
-        step.uses.push_back({inner[v.node][v.result], false});
-      }
-      inner[i] = {AddBuffer(BufferInfo::Kind::temporary, node.type())};
-      step.uses.push_back({inner[i][0], true});
-      runtime::cpu::OpStep op = runtime::cpu::make_op_step(node, std::move(operands));
-      step.body = std::move(op.body);
-      step.units = op.units;
-      step.grain = op.grain;
-      step.cost_ns = op.cost_ns;
-      program_.steps.push_back(std::move(step));
-    }
-    for (Value v : body.outputs) buffer_of_[n].push_back(inner[v.node][v.result]);
-    return {};
-  }
-
-  // "exp", or "reduce_max+sub+exp+..." shortened.
-  static std::string StepName(const ir::Graph& body) {
-    std::string s;
-    int ops = 0;
-    for (const ir::Node& node : body.nodes) {
-      const ir::OpInfo& info = ir::op_info(node.op);
-      if (info.family == ir::Family::source && node.op != Op::random_bits && node.op != Op::iota) continue;
-      if (info.family == ir::Family::view && body.nodes.size() > 2) continue;
-      if (++ops <= 4) absl::StrAppend(&s, ops > 1 ? "+" : "", std::string(info.name));
-    }
-    if (ops > 4) absl::StrAppend(&s, "+", ops - 4);
-    return s.empty() ? "copy" : s;
-  }
-
+  // A reader waits for every writer: the parts of a split reduction write one buffer together.
   void AddUseEdges() {
-    std::vector<std::uint32_t> writer(program_.buffers.size(), 0xffffffffu);
+    std::vector<absl::InlinedVector<std::uint32_t, 1>> writers(program_.buffers.size());
     for (std::uint32_t s = 0; s < program_.steps.size(); ++s) {
       for (const runtime::Use& use : program_.steps[s].uses) {
-        if (use.write) {
-          writer[use.buffer] = s;
-        } else if (writer[use.buffer] != 0xffffffffu) {
-          program_.edges.push_back({writer[use.buffer], s, runtime::Cause::use});
-        }
+        if (use.write) continue;
+        for (std::uint32_t w : writers[use.buffer]) program_.edges.push_back({w, s, runtime::Cause::use});
+      }
+      for (const runtime::Use& use : program_.steps[s].uses) {
+        if (use.write) writers[use.buffer].push_back(s);
       }
     }
   }
@@ -401,7 +277,7 @@ class Lowering {
   CodeCache& code_;
   Program program_;
   std::vector<absl::InlinedVector<std::uint32_t, 1>> buffer_of_;
-  bool with_signatures_ = true;
+  KernelLowering kernels_;
 };
 
 }  // namespace

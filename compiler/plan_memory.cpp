@@ -82,7 +82,7 @@ struct Life {
   std::uint32_t buffer;
   std::int64_t bytes;
   Interval time;
-  std::uint32_t writer;
+  std::vector<std::uint32_t> writers;
   std::int64_t offset = -1;
 };
 
@@ -237,10 +237,14 @@ void plan_memory(Program& program, const MemoryOptions& options) {
         const BufferInfo& info = program.buffers[use.buffer];
         if (info.kind != BufferInfo::Kind::temporary || info.bytes == 0) continue;
         users[use.buffer].push_back(s);
-        if (use.write) {
+        if (!use.write) continue;
+        if (life_of[use.buffer] == SIZE_MAX) {
           life_of[use.buffer] = lives.size();
-          lives.push_back({use.buffer, aligned(info.bytes), schedule.steps[s], s});
+          lives.push_back({use.buffer, aligned(info.bytes), schedule.steps[s], {}});
         }
+        Life& life = lives[life_of[use.buffer]];
+        life.writers.push_back(s);
+        life.time.begin = std::min(life.time.begin, schedule.steps[s].begin);
       }
     }
     for (Life& life : lives) {
@@ -271,7 +275,7 @@ void plan_memory(Program& program, const MemoryOptions& options) {
           const std::int64_t old_begin = it->first, old_end = it->second.first;
           const std::uint32_t old = it->second.second;
           for (std::uint32_t s : users[old]) {
-            if (s != life.writer) program.edges.push_back({s, life.writer, Cause::reuse});
+            for (std::uint32_t w : life.writers) program.edges.push_back({s, w, Cause::reuse});
           }
           it = holder.erase(it);
           if (old_begin < begin) holder[old_begin] = {begin, old};

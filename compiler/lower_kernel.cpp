@@ -1,0 +1,219 @@
+#include "compiler/lower_kernel.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "compiler/cost_model.h"
+#include "compiler/split_reduction.h"
+#include "runtime/cpu/op_step.h"
+#include "runtime/cpu/pairwise_step.h"
+
+namespace leat::compiler {
+namespace {
+
+using ir::Op;
+using ir::Value;
+using runtime::BufferInfo;
+using runtime::Step;
+
+bool is_source_of_steps(const ir::Node& node) { return node.op != Op::parameter && node.op != Op::constant; }
+
+// "exp", or the first four ops of a longer body and how many more.
+std::string step_name(const ir::Graph& body) {
+  std::string s;
+  int ops = 0;
+  for (const ir::Node& node : body.nodes) {
+    const ir::OpInfo& info = ir::op_info(node.op);
+    if (!is_source_of_steps(node) || (info.family == ir::Family::view && body.nodes.size() > 2)) continue;
+    if (++ops <= 4) absl::StrAppend(&s, ops > 1 ? "+" : "", std::string(info.name));
+  }
+  if (ops > 4) absl::StrAppend(&s, "+", ops - 4);
+  return s.empty() ? "copy" : s;
+}
+
+}  // namespace
+
+std::uint32_t KernelLowering::AddSource(const ir::Graph& graph, const ir::Node& node) {
+  // Signatures cost about 1 us each; huge graphs go without.
+  constexpr std::size_t kMostSignatures = 10000;
+  runtime::Source source;
+  source.op = node.op;
+  source.ordinal = node.location;
+  if (node.location < origin_.locations.size()) source.location = origin_.locations[node.location];
+  if (program_.sources.size() < kMostSignatures) {
+    source.signature = std::string(name(node.op));
+    for (Value v : node.inputs) absl::StrAppend(&source.signature, " ", graph.ToString(graph.type(v)));
+    source.signature += " ->";
+    for (const ir::Type& t : node.results) absl::StrAppend(&source.signature, " ", graph.ToString(t));
+  }
+  program_.sources.push_back(std::move(source));
+  return static_cast<std::uint32_t>(program_.sources.size() - 1);
+}
+
+std::uint32_t KernelLowering::AddTemporary(const ir::Type& type) {
+  BufferInfo info;
+  info.type = type;
+  info.bytes = type.shape.num_elements() * static_cast<std::int64_t>(byte_size(type.dtype));
+  program_.buffers.push_back(std::move(info));
+  return static_cast<std::uint32_t>(program_.buffers.size() - 1);
+}
+
+Status KernelLowering::Lower(const ir::Graph& body, std::span<const std::uint32_t> inputs,
+                             std::span<const std::uint32_t> outputs) {
+  const bool empty = std::all_of(body.outputs.begin(), body.outputs.end(),
+                                 [&](Value v) { return body.type(v).shape.num_elements() == 0; });
+  if (empty) return {};
+  StatusOr<BuiltKernel> built = build_kernel(body);
+  if (!built.ok()) return LowerOpByOp(body, inputs, outputs);
+  std::vector<std::uint32_t> memory;
+  for (std::uint32_t p : built->memory_inputs) memory.push_back(inputs[p]);
+  const std::string name = step_name(body);
+  const int workers = options_.devices.empty() ? 1 : options_.devices[0].workers;
+  if (const std::optional<SplitReduction> split = split_reduction(*built, workers)) {
+    return AddSplit(*split, *built, body, name, memory, outputs);
+  }
+  return AddKernel(*built, body, name, memory, {outputs.begin(), outputs.end()});
+}
+
+Status KernelLowering::AddKernel(const BuiltKernel& built, const ir::Graph& body, const std::string& name,
+                                 const std::vector<std::uint32_t>& memory_inputs,
+                                 const std::vector<std::uint32_t>& outputs) {
+  std::shared_ptr<runtime::KernelCode> code = code_.Get(built.kernel);
+  runtime::KernelStep::Arguments arguments;
+  arguments.sizes = built.sizes;
+  arguments.accesses = built.accesses;
+  arguments.scalars = built.scalars;
+  Step step;
+  step.name = name;
+  std::vector<std::uint32_t> source_of(body.nodes.size(), 0);
+  for (std::uint32_t i = 0; i < body.nodes.size(); ++i) {
+    if (!is_source_of_steps(body.nodes[i])) continue;
+    source_of[i] = static_cast<std::uint32_t>(step.sources.size());
+    step.sources.push_back(AddSource(body, body.nodes[i]));
+  }
+  for (std::uint32_t b : memory_inputs) step.uses.push_back({b, false});
+  const auto first_output = static_cast<std::uint32_t>(step.uses.size());
+  for (std::uint32_t b : outputs) step.uses.push_back({b, true});
+  for (const BuiltKernel::FaultSite& site : built.faults) {
+    runtime::KernelStep::Fault fault;
+    fault.status =
+        Status(Code::invalid_argument,
+               absl::StrCat(std::string(ir::name(body.nodes[site.node].op)), ": integer division by zero"));
+    for (std::uint32_t o : site.outputs) fault.uses.push_back(first_output + o);
+    fault.source = source_of[site.node];
+    arguments.faults.push_back(std::move(fault));
+  }
+  const KernelCost cost = estimate_kernel(built);
+  step.cost_ns = cost.total();
+  step.units = built.parallel_elements();
+  step.grain = grain_for(step.units, step.cost_ns);
+  if (built.kernel.pattern != ir::Kernel::Pattern::row_reduce && step.grain < step.units) {
+    step.grain = std::max<std::int64_t>((step.grain + 63) / 64 * 64, 64);  // whole cache lines
+  }
+  step.body = std::make_shared<runtime::KernelStep>(code, std::move(arguments));
+  program_.steps.push_back(std::move(step));
+  switch (options_.tier) {
+    case Tier::tiles: return {};
+    case Tier::machine_code: return code_.CompileNow(code);
+    case Tier::automatic:
+      // The tile tier takes about 4 times as long as machine code.
+      if (!code->compiled() && 4 * cost.total() > kCompileNs) code_.Compile(code);
+      return {};
+  }
+  return {};
+}
+
+Status KernelLowering::AddSplit(const SplitReduction& split, const BuiltKernel& built, const ir::Graph& body,
+                                const std::string& name, const std::vector<std::uint32_t>& memory_inputs,
+                                std::span<const std::uint32_t> outputs) {
+  const std::int64_t rows = built.parallel_elements();
+  std::vector<std::uint32_t> chunk_outputs, partials, reduced;
+  for (std::uint32_t o : split.element_outputs) chunk_outputs.push_back(outputs[o]);
+  for (const SplitReduction::Partial& p : split.partials) {
+    partials.push_back(AddTemporary({p.accumulator, Shape{split.chunks, rows}}));
+    chunk_outputs.push_back(partials.back());
+  }
+  for (const std::optional<BuiltKernel>* kernel : {&split.full, &split.last}) {
+    if (!*kernel) continue;
+    if (Status s = AddKernel(**kernel, body, name, memory_inputs, chunk_outputs); !s.ok()) return s;
+  }
+  for (std::uint32_t p = 0; p < split.partials.size(); ++p) {
+    const SplitReduction::Partial& partial = split.partials[p];
+    const auto direct = std::find_if(split.direct_outputs.begin(), split.direct_outputs.end(),
+                                     [&](const auto& d) { return d.second == p; });
+    reduced.push_back(direct != split.direct_outputs.end() ? outputs[direct->first]
+                                                           : AddTemporary({partial.dtype, Shape{rows}}));
+    Step step;
+    step.name = std::string(ir::name(partial.op));
+    step.sources = program_.steps.back().sources;
+    step.uses = {{partials[p], false}, {reduced.back(), true}};
+    step.body = runtime::cpu::make_pairwise_step(partial.op, partial.dtype, split.chunks, rows);
+    step.cost_ns = static_cast<double>(split.chunks * rows);
+    program_.steps.push_back(std::move(step));
+  }
+  if (!split.finish) return {};
+  std::vector<std::uint32_t> finish_inputs = memory_inputs, finish_outputs;
+  finish_inputs.insert(finish_inputs.end(), reduced.begin(), reduced.end());
+  for (std::uint32_t o : split.finish_outputs) finish_outputs.push_back(outputs[o]);
+  return AddKernel(*split.finish, body, name, finish_inputs, finish_outputs);
+}
+
+void KernelLowering::LowerOp(const ir::Graph& body, const ir::Node& node,
+                             std::span<const std::uint32_t> operands, std::uint32_t result) {
+  std::vector<ir::Type> types;
+  Step step;
+  step.name = std::string(name(node.op));
+  step.sources.push_back(AddSource(body, node));
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    types.push_back(body.type(node.inputs[i]));
+    step.uses.push_back({operands[i], false});
+  }
+  step.uses.push_back({result, true});
+  runtime::cpu::OpStep op = runtime::cpu::make_op_step(node, std::move(types));
+  step.body = std::move(op.body);
+  step.units = op.units;
+  step.grain = op.grain;
+  step.cost_ns = op.cost_ns;
+  program_.steps.push_back(std::move(step));
+}
+
+// Each node is a kernel of its own over dense operands; what not even that can do (a reshape of a broadcast)
+// runs as an op step.
+Status KernelLowering::LowerOpByOp(const ir::Graph& body, std::span<const std::uint32_t> inputs,
+                                   std::span<const std::uint32_t> outputs) {
+  std::vector<std::uint32_t> buffer(body.nodes.size(), 0);
+  std::vector<bool> assigned(body.nodes.size(), false);
+  for (std::size_t p = 0; p < body.parameters.size(); ++p) buffer[body.parameters[p]] = inputs[p];
+  for (std::size_t o = 0; o < body.outputs.size(); ++o) {
+    buffer[body.outputs[o].node] = outputs[o];
+    assigned[body.outputs[o].node] = true;
+  }
+  for (std::uint32_t n = 0; n < body.nodes.size(); ++n) {
+    const ir::Node& node = body.nodes[n];
+    if (node.op == Op::parameter) continue;
+    if (node.op == Op::constant) {
+      buffer[n] = AddTemporary(node.type());
+      program_.buffers[buffer[n]].kind = BufferInfo::Kind::constant;
+      program_.buffers[buffer[n]].data = node.attrs().literal(ir::Attr::value).bytes;
+      continue;
+    }
+    if (!assigned[n]) buffer[n] = AddTemporary(node.type());
+    if (node.type().shape.num_elements() == 0) continue;
+    ir::Graph single(body.name);
+    ir::Node copy = node;
+    std::vector<std::uint32_t> operands;
+    for (Value& v : copy.inputs) {
+      operands.push_back(buffer[v.node]);
+      v = single.AddParameter(absl::StrCat("x", operands.size() - 1), body.type(v));
+    }
+    single.outputs = {single.AddUnchecked(std::move(copy))};
+    if (body.nodes.size() > single.nodes.size() && build_kernel(single).ok()) {
+      if (Status s = Lower(single, operands, {&buffer[n], 1}); !s.ok()) return s;
+    } else {
+      LowerOp(body, node, operands, buffer[n]);
+    }
+  }
+  return {};
+}
+
+}  // namespace leat::compiler

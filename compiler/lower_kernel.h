@@ -1,0 +1,46 @@
+// From a fused body to the steps that run it: one kernel, or chunks and a pairwise join where few rows are
+// reduced, or op by op where no single kernel can do it.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "compiler/build_kernel.h"
+#include "compiler/compile.h"
+#include "runtime/program/program.h"
+
+namespace leat::compiler {
+
+class KernelLowering {
+ public:
+  KernelLowering(runtime::Program& program, const ir::Graph& origin, const CompileOptions& options,
+                 CodeCache& code)
+      : program_(program), origin_(origin), options_(options), code_(code) {}
+
+  /// Appends steps that compute `body` from the buffers `inputs` (of its parameters) into `outputs`.
+  Status Lower(const ir::Graph& body, std::span<const std::uint32_t> inputs,
+               std::span<const std::uint32_t> outputs);
+
+  /// A source for a node; `graph` holds the types of its operands.
+  std::uint32_t AddSource(const ir::Graph& graph, const ir::Node& node);
+  std::uint32_t AddTemporary(const ir::Type& type);
+
+ private:
+  Status LowerOpByOp(const ir::Graph& body, std::span<const std::uint32_t> inputs,
+                     std::span<const std::uint32_t> outputs);
+  void LowerOp(const ir::Graph& body, const ir::Node& node, std::span<const std::uint32_t> operands,
+               std::uint32_t result);
+  Status AddKernel(const BuiltKernel& built, const ir::Graph& body, const std::string& name,
+                   const std::vector<std::uint32_t>& memory_inputs,
+                   const std::vector<std::uint32_t>& outputs);
+  Status AddSplit(const struct SplitReduction& split, const BuiltKernel& built, const ir::Graph& body,
+                  const std::string& name, const std::vector<std::uint32_t>& memory_inputs,
+                  std::span<const std::uint32_t> outputs);
+
+  runtime::Program& program_;
+  const ir::Graph& origin_;  // has the locations
+  const CompileOptions& options_;
+  CodeCache& code_;
+};
+
+}  // namespace leat::compiler
