@@ -29,14 +29,19 @@ function(leat_floor name)
 endfunction()
 
 # Files named *_avx2.cpp and *_avx512.cpp are compiled for that instruction set; the code in them is
-# reached only after a CPU check.
+# reached only after a CPU check. Files named *_baseline.cpp are their siblings for any x86-64.
+# Neither floating-point exceptions nor errno are part of any meaning; with them, loops over floor, select or
+# sqrt are not vectorised (log 0.8 against 7.4 ns/element). No value depends on these flags.
 function(leat_multiversion_sources)
+  file(GLOB_RECURSE baseline CONFIGURE_DEPENDS ir/*_baseline.cpp runtime/*_baseline.cpp)
   file(GLOB_RECURSE avx2 CONFIGURE_DEPENDS ir/*_avx2.cpp runtime/*_avx2.cpp)
   file(GLOB_RECURSE avx512 CONFIGURE_DEPENDS ir/*_avx512.cpp runtime/*_avx512.cpp)
-  set_source_files_properties(${avx2} PROPERTIES COMPILE_OPTIONS "-O3;-mavx2;-mfma;-mf16c")
+  set(loops "-O3;-fno-trapping-math;-fno-math-errno")
+  set_source_files_properties(${baseline} PROPERTIES COMPILE_OPTIONS "${loops}")
+  set_source_files_properties(${avx2} PROPERTIES COMPILE_OPTIONS "${loops};-mavx2;-mfma;-mf16c")
   set_source_files_properties(
     ${avx512} PROPERTIES COMPILE_OPTIONS
-    "-O3;-mavx2;-mfma;-mf16c;-mavx512f;-mavx512dq;-mavx512bw;-mavx512vl;-mprefer-vector-width=512")
+    "${loops};-mavx2;-mfma;-mf16c;-mavx512f;-mavx512dq;-mavx512bw;-mavx512vl;-mprefer-vector-width=512")
 endfunction()
 
 function(leat_link_onednn target)
@@ -44,9 +49,12 @@ function(leat_link_onednn target)
   if(type STREQUAL INTERFACE_LIBRARY)
     return()
   endif()
-  find_package(dnnl REQUIRED)
+  # Not find_package(dnnl): Debian's config file insists on OpenCL headers, which we do not use.
+  find_library(LEAT_DNNL_LIBRARY dnnl REQUIRED)
+  find_path(LEAT_DNNL_INCLUDE oneapi/dnnl/dnnl.hpp REQUIRED)
   find_package(OpenMP REQUIRED)
-  target_link_libraries(${target} PRIVATE DNNL::dnnl OpenMP::OpenMP_CXX ${CMAKE_DL_LIBS})
+  target_include_directories(${target} SYSTEM PRIVATE ${LEAT_DNNL_INCLUDE})
+  target_link_libraries(${target} PRIVATE ${LEAT_DNNL_LIBRARY} OpenMP::OpenMP_CXX ${CMAKE_DL_LIBS})
 endfunction()
 
 function(leat_link_llvm target)
