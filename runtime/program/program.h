@@ -58,6 +58,11 @@ class StepBody {
   virtual std::string_view kind() const = 0;
   /// One line for dumps.
   virtual std::string ToString() const = 0;
+  /// Whether use `write` may be at the address of use `read`: each element read is read before, or by the
+  /// same unit as and at the place of, the write. Allows an output in the memory of a donated input.
+  virtual bool MayAlias([[maybe_unused]] std::size_t read, [[maybe_unused]] std::size_t write) const {
+    return false;
+  }
 };
 
 struct Use {

@@ -1,0 +1,104 @@
+// Memory of tensors: a Buffer is one block on one device, a Memory hands blocks out and counts them.
+//
+// A Buffer is shared by Ref and gives its block back with its last Ref: to the Memory it came from, or, for
+// wrapped user memory, to the user's deleter, which runs once, with no lock held. A Memory outlives its
+// engine as long as a Buffer of it lives. Blocks are aligned to 64 bytes and recycled by size class, so a
+// warm loop makes no system call and no page fault. Any thread may allocate and drop.
+//
+//   StatusOr<Ref<Buffer>> b = memory->Allocate(4096);
+//   Ref<Buffer> mine = Buffer::Wrap(p, n, [p] { delete[] p; });
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+
+#include "leat/status.h"
+#include "runtime/program/program.h"
+#include "runtime/ref.h"
+
+namespace leat::runtime {
+
+inline constexpr std::size_t kBufferAlignment = 64;
+
+/// Where blocks come from; an embedder may bring its own. Called from any thread.
+class Allocator {
+ public:
+  virtual ~Allocator() = default;
+  /// A block aligned to `alignment`, or null when there is none.
+  virtual void* Allocate(std::size_t bytes, std::size_t alignment) = 0;
+  virtual void Free(void* block, std::size_t bytes, std::size_t alignment) noexcept = 0;
+};
+/// The aligned operator new of the process.
+std::shared_ptr<Allocator> default_allocator();
+
+class Memory;
+
+class Buffer final : public RefCounted {
+ public:
+  void* data() const { return data_; }
+  std::size_t bytes() const { return bytes_; }
+  DeviceId device() const { return device_; }
+  /// Memory of the user's; `deleter` (may be empty) runs once, when the last Ref goes.
+  static Ref<Buffer> Wrap(void* data, std::size_t bytes, std::function<void()> deleter);
+  /// Whether it is wrapped memory, which nobody but its owner may recycle.
+  bool wrapped() const { return memory_ == nullptr; }
+
+ private:
+  friend class Memory;
+  Buffer() = default;
+  void Destroy() noexcept override;
+  void* data_ = nullptr;
+  std::size_t bytes_ = 0;
+  DeviceId device_ = 0;
+  std::uint8_t size_class_ = 0;
+  Ref<Memory> memory_;  // null: wrapped
+  std::function<void()> deleter_;
+  Buffer* next_free_ = nullptr;
+};
+
+struct MemoryStats {
+  std::int64_t live_bytes = 0;    // in buffers
+  std::int64_t peak_bytes = 0;    // the most that live_bytes has been
+  std::int64_t cached_bytes = 0;  // free blocks kept for the next allocation
+  std::int64_t system_allocations = 0;
+};
+
+/// The memory of one device of one engine.
+class Memory final : public RefCounted {
+ public:
+  /// `limit` bounds live and cached bytes together; 0: none.
+  Memory(DeviceId device, std::shared_ptr<Allocator> allocator, std::int64_t limit);
+  ~Memory() override;
+  /// A block of `bytes` (0 gives a valid empty one); resource_exhausted, naming the sizes, when over the
+  /// limit or when the allocator has none.
+  StatusOr<Ref<Buffer>> Allocate(std::size_t bytes);
+  /// Gives cached blocks back to the allocator.
+  void Trim();
+  MemoryStats stats() const;
+  std::int64_t limit() const { return limit_; }
+  DeviceId device() const { return device_; }
+
+ private:
+  friend class Buffer;
+  // Classes: 64 B to 2^47 in steps of a quarter of a power of two, so that at most 1/5 of a block is unused.
+  static constexpr int kClasses = 168;
+  struct SizeClass {
+    std::mutex mutex;
+    Buffer* free = nullptr;
+  };
+  void Recycle(Buffer* buffer) noexcept;
+  void FreeBlock(Buffer* buffer) noexcept;
+
+  const DeviceId device_;
+  const std::shared_ptr<Allocator> allocator_;
+  const std::int64_t limit_;
+  std::atomic<std::int64_t> live_bytes_{0}, peak_bytes_{0}, cached_bytes_{0}, system_allocations_{0};
+  std::array<SizeClass, kClasses> classes_;
+};
+
+}  // namespace leat::runtime
