@@ -13,6 +13,11 @@ namespace leat::runtime::cpu {
 void run_tiles(const ir::Kernel& kernel, const ir::KernelLaunch& launch, std::int64_t begin,
                std::int64_t end);
 
+struct TileLoops;  // tile_loops.h
+/// The same with the loops of one instruction set. REQUIRES: the processor has it.
+void run_tiles(const TileLoops& loops, const ir::Kernel& kernel, const ir::KernelLaunch& launch,
+               std::int64_t begin, std::int64_t end);
+
 /// What run_tiles costs on this machine, estimated, in ns per element of the domain.
 double tile_cost_per_element(const ir::Kernel& kernel);
 
