@@ -1,0 +1,25 @@
+#include "ir/multiply_add_row.h"
+
+namespace leat::ir {
+namespace {
+
+bool has_fma() {
+  static const bool kHas = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  return kHas;
+}
+
+template <class A>
+void baseline(A x, const A* y, A* acc, std::int64_t n) {
+  for (std::int64_t j = 0; j < n; ++j) acc[j] = multiply_add(x, y[j], acc[j]);
+}
+
+}  // namespace
+
+void multiply_add_row(float x, const float* y, float* acc, std::int64_t n) {
+  has_fma() ? multiply_add_row_avx2(x, y, acc, n) : baseline(x, y, acc, n);
+}
+void multiply_add_row(double x, const double* y, double* acc, std::int64_t n) {
+  has_fma() ? multiply_add_row_avx2(x, y, acc, n) : baseline(x, y, acc, n);
+}
+
+}  // namespace leat::ir
