@@ -45,15 +45,17 @@ class TextParser : public ParserBase, public SubgraphSource {
       Fail(at, cat(describe(at), " contains itself", numbered(Rule::nesting)));
       return error();
     }
+    const auto too_deep = [&] {
+      Fail(at,
+           cat(describe(at), " nests sub-graphs more than ", kMaxNesting, " deep", numbered(Rule::nesting)));
+      return error();
+    };
+    if (depth_ == kMaxNesting) return too_deep();
     ++depth_;
     StatusOr<std::shared_ptr<const Graph>> graph = ParseEntry(entry);
     --depth_;
     if (!graph.ok()) return graph;
-    if (depth_ + 1 + entry.height > kMaxNesting) {
-      Fail(at,
-           cat(describe(at), " nests sub-graphs more than ", kMaxNesting, " deep", numbered(Rule::nesting)));
-      return error();
-    }
+    if (depth_ + 1 + entry.height > kMaxNesting) return too_deep();
     if (open_ != nullptr) open_->height = std::max(open_->height, entry.height + 1);
     return graph;
   }
@@ -102,10 +104,6 @@ class TextParser : public ParserBase, public SubgraphSource {
   StatusOr<std::shared_ptr<const Graph>> ParseEntry(Entry& entry) {
     if (entry.graph != nullptr) return entry.graph;
     GraphParser parser(entry.start, source_, *this);
-    if (depth_ > kMaxNesting) {
-      return Status(Code::invalid_argument, cat(source_, ": sub-graphs nest more than ", kMaxNesting, " deep",
-                                                numbered(Rule::nesting)));
-    }
     Entry* const outer = std::exchange(open_, &entry);
     entry.open = true;
     const bool ok = parser.ParseGraph();
