@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "compiler/attach_epilogues.h"
 #include "compiler/control_step.h"
 #include "compiler/lower_kernel.h"
 #include "compiler/passes/contraction_views.h"
@@ -50,6 +51,7 @@ class Lowering {
       program_.outputs.push_back(b);
       ++ordinal;
     }
+    if (options_.fuse) attach_epilogues(program_, contractions_);
     AddUseEdges();
     return std::move(program_);
   }
@@ -202,6 +204,8 @@ class Lowering {
     StatusOr<runtime::cpu::ContractionPlan> plan = runtime::cpu::plan_matmul(d);
     if (!plan.ok()) return plan.status();
     FinishContraction(n, "matmul", BufferOf(operands[0].base), BufferOf(operands[1].base), *plan);
+    contractions_.push_back({static_cast<std::uint32_t>(program_.steps.size() - 1), plan->rows_per_unit,
+                             sizes.batch * sizes.m, sizes.n});
     return {};
   }
 
@@ -278,6 +282,7 @@ class Lowering {
   Program program_;
   std::vector<absl::InlinedVector<std::uint32_t, 1>> buffer_of_;
   KernelLowering kernels_;
+  std::vector<ContractionRows> contractions_;
 };
 
 }  // namespace

@@ -1,0 +1,163 @@
+#include "compiler/attach_epilogues.h"
+
+#include <algorithm>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/strings/str_cat.h"
+#include "runtime/program/kernel_code.h"
+
+namespace leat::compiler {
+namespace {
+
+using runtime::KernelStep;
+using runtime::Program;
+using runtime::Step;
+using runtime::StepBody;
+using runtime::StepContext;
+
+// A part of a step: sees some of the step's uses.
+class PartContext final : public StepContext {
+ public:
+  PartContext(StepContext& whole, const std::vector<std::uint32_t>& uses, std::size_t first_source)
+      : whole_(whole), uses_(uses), first_source_(first_source) {
+    for (std::uint32_t u : uses) addresses_.push_back(whole.pointers[u]);
+    pointers = addresses_.data();
+  }
+  void Poison(std::size_t use, const Status& fault, std::size_t source) override {
+    whole_.Poison(uses_[use], fault, first_source_ + source);
+  }
+  bool stopping() const override { return whole_.stopping(); }
+
+ private:
+  StepContext& whole_;
+  const std::vector<std::uint32_t>& uses_;
+  std::size_t first_source_;
+  absl::InlinedVector<void*, 16> addresses_;
+};
+
+class ContractionWithEpilogue final : public StepBody {
+ public:
+  struct Part {
+    std::shared_ptr<const StepBody> body;
+    std::vector<std::uint32_t> uses;  // of the whole step
+    std::size_t first_source = 0;
+  };
+  ContractionWithEpilogue(Part contraction, Part epilogue, std::int64_t units_per_panel, std::int64_t units)
+      : contraction_(std::move(contraction)),
+        epilogue_(std::move(epilogue)),
+        units_per_panel_(units_per_panel),
+        units_(units) {}
+
+  Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override {
+    PartContext contraction(context, contraction_.uses, contraction_.first_source);
+    PartContext epilogue(context, epilogue_.uses, epilogue_.first_source);
+    for (std::int64_t panel = begin; panel < end; ++panel) {
+      if (Status s = contraction_.body->Execute(contraction, panel, panel + 1); !s.ok()) return s;
+      const std::int64_t first = panel * units_per_panel_;
+      const std::int64_t last = std::min(first + units_per_panel_, units_);
+      if (Status s = epilogue_.body->Execute(epilogue, first, last); !s.ok()) return s;
+    }
+    return {};
+  }
+  std::string_view kind() const override { return contraction_.body->kind(); }
+  std::string ToString() const override {
+    return absl::StrCat(contraction_.body->ToString(), " then ", epilogue_.body->ToString());
+  }
+
+ private:
+  Part contraction_, epilogue_;
+  std::int64_t units_per_panel_;  // of the epilogue's parallel elements
+  std::int64_t units_;
+};
+
+// How many parallel indices of the kernel a row of the contraction's result is, if the kernel walks buffer
+// `x` in order, row after row; 0 otherwise.
+std::int64_t kernel_units_per_row(const Step& step, std::uint32_t x, const ContractionRows& rows) {
+  const auto& kernel_step = static_cast<const KernelStep&>(*step.body);
+  const ir::Kernel& kernel = kernel_step.code()->kernel();
+  const auto& arguments = kernel_step.arguments();
+  if (kernel.pattern == ir::Kernel::Pattern::column_reduce) return 0;
+  const std::size_t rank = arguments.sizes.size();
+  bool found = false;
+  for (const ir::Kernel::Input& input : kernel.inputs) {
+    if (input.kind != ir::Kernel::Input::Kind::memory || step.uses[input.slot].buffer != x) continue;
+    const std::int64_t* access = &arguments.accesses[input.access * (rank + 1)];
+    std::int64_t stride = 1;
+    if (access[0] != 0) return 0;
+    for (std::size_t d = rank; d-- > 0;) {
+      if (arguments.sizes[d] != 1 && access[d + 1] != stride) return 0;
+      stride *= arguments.sizes[d];
+    }
+    if (stride != rows.rows * rows.row_elements) return 0;
+    found = true;
+  }
+  if (!found) return 0;
+  if (kernel.pattern == ir::Kernel::Pattern::map) return rows.row_elements;
+  return arguments.sizes.back() == rows.row_elements ? 1 : 0;
+}
+
+}  // namespace
+
+void attach_epilogues(Program& program, const std::vector<ContractionRows>& contractions) {
+  constexpr std::uint32_t kNone = 0xffffffffu;
+  const std::size_t count = program.steps.size();
+  std::vector<std::uint32_t> last_writer(program.buffers.size(), kNone);
+  for (std::uint32_t s = 0; s < count; ++s) {
+    for (const runtime::Use& use : program.steps[s].uses) {
+      if (use.write) last_writer[use.buffer] = s;
+    }
+  }
+  std::vector<bool> gone(count, false);
+  bool any = false;
+  for (const ContractionRows& rows : contractions) {
+    if (rows.rows_per_unit <= 0) continue;
+    Step& contraction = program.steps[rows.step];
+    std::uint32_t x = kNone;
+    for (const runtime::Use& use : contraction.uses) {
+      if (use.write && x == kNone) x = use.buffer;  // the result comes before the scratch
+    }
+    // The first reader of the result, if all else that it reads is there before the contraction starts.
+    for (std::uint32_t s = rows.step + 1; s < count; ++s) {
+      Step& reader = program.steps[s];
+      const bool reads = std::any_of(reader.uses.begin(), reader.uses.end(),
+                                     [&](const runtime::Use& u) { return u.buffer == x && !u.write; });
+      if (!reads) continue;
+      if (gone[s] || !reader.body || reader.body->kind() != "kernel") break;
+      const std::int64_t per_row = kernel_units_per_row(reader, x, rows);
+      const bool others_ready =
+          std::all_of(reader.uses.begin(), reader.uses.end(), [&](const runtime::Use& u) {
+            return u.write || u.buffer == x || last_writer[u.buffer] == kNone ||
+                   last_writer[u.buffer] < rows.step;
+          });
+      if (per_row == 0 || !others_ready) break;
+      ContractionWithEpilogue::Part first, second;
+      first.body = contraction.body;
+      second.body = reader.body;
+      second.first_source = contraction.sources.size();
+      for (std::uint32_t u = 0; u < contraction.uses.size(); ++u) first.uses.push_back(u);
+      for (const runtime::Use& use : reader.uses) {
+        const auto same = std::find_if(contraction.uses.begin(), contraction.uses.end(),
+                                       [&](const runtime::Use& u) { return u.buffer == use.buffer; });
+        second.uses.push_back(static_cast<std::uint32_t>(same - contraction.uses.begin()));
+        if (same == contraction.uses.end()) contraction.uses.push_back(use);
+        if (use.write) last_writer[use.buffer] = rows.step;
+      }
+      contraction.sources.insert(contraction.sources.end(), reader.sources.begin(), reader.sources.end());
+      absl::StrAppend(&contraction.name, "+", reader.name);
+      contraction.cost_ns += reader.cost_ns;
+      contraction.body = std::make_shared<ContractionWithEpilogue>(
+          std::move(first), std::move(second), rows.rows_per_unit * per_row, reader.units);
+      gone[s] = true;
+      any = true;
+      break;
+    }
+  }
+  if (!any) return;
+  std::vector<Step> steps;
+  for (std::uint32_t s = 0; s < count; ++s) {
+    if (!gone[s]) steps.push_back(std::move(program.steps[s]));
+  }
+  program.steps = std::move(steps);
+}
+
+}  // namespace leat::compiler

@@ -1,0 +1,25 @@
+// Epilogues of contractions: a kernel that reads a contraction's result row by row runs on each panel as soon
+// as the panel is done, while it is in cache, in the same step.
+//
+// The result is still rounded to its dtype and written before the kernel reads it, so the bits are those of
+// two steps.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "runtime/program/program.h"
+
+namespace leat::compiler {
+
+struct ContractionRows {
+  std::uint32_t step;          // in program.steps
+  std::int64_t rows_per_unit;  // 0: panels are not blocks of whole rows
+  std::int64_t rows;
+  std::int64_t row_elements;
+};
+
+/// Merges what can be merged; steps only, before edges are made. REQUIRES: `contractions` ascending by step.
+void attach_epilogues(runtime::Program& program, const std::vector<ContractionRows>& contractions);
+
+}  // namespace leat::compiler
