@@ -68,6 +68,7 @@ StatusOr<std::shared_ptr<const runtime::Program>> compile(const ir::Graph& graph
   MemoryOptions memory;
   memory.workers = options.devices.empty() ? 1 : options.devices[0].workers;
   memory.reuse = options.reuse_memory;
+  memory.reuse_from_bytes = options.reuse_from_bytes;
   plan_memory(*program, memory);
   if (Status s = program->Finish(); !s.ok()) return s;
   return std::shared_ptr<const runtime::Program>(std::make_shared<runtime::Program>(*std::move(program)));

@@ -39,6 +39,9 @@ struct CompileOptions {
   bool simplify = true;
   bool fuse = true;
   bool reuse_memory = true;
+  /// Below this many bytes of temporaries reuse buys nothing and its edges cost: a quarter of a second-level
+  /// cache.
+  std::int64_t reuse_from_bytes = 256 << 10;
   Tier tier = Tier::automatic;
   std::vector<DeviceDescription> devices = {DeviceDescription{}};
   /// Called with each stage as it is reached: "graph", "optimized", "placed", "fused".

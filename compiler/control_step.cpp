@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/program/sequential_run.h"
 
 namespace leat::compiler {
 namespace {
@@ -52,72 +53,6 @@ class CustomStep final : public StepBody {
   std::vector<ir::Type> results_;
 };
 
-// Runs a program's steps in order in the calling thread. The first fault ends it: the outputs of a control op
-// depend on all of its sub-program.
-class InlineRun final : public StepContext {
- public:
-  explicit InlineRun(const Program& program) : program_(program), address_(program.buffers.size(), nullptr) {
-    std::int64_t arena = 0;
-    for (std::int64_t bytes : program.arena_bytes) arena += bytes;
-    arena_.reset(new (std::align_val_t{64}) std::byte[static_cast<std::size_t>(arena) + 64]);
-    std::vector<std::int64_t> base(program.arena_bytes.size(), 0);
-    for (std::size_t d = 1; d < base.size(); ++d) base[d] = base[d - 1] + program.arena_bytes[d - 1];
-    for (std::size_t b = 0; b < program.buffers.size(); ++b) {
-      const runtime::BufferInfo& info = program.buffers[b];
-      if (info.kind == runtime::BufferInfo::Kind::temporary) {
-        address_[b] = arena_.get() + base[info.device] + info.offset;
-      } else if (info.kind == runtime::BufferInfo::Kind::constant) {
-        address_[b] = const_cast<std::byte*>(info.data.get());
-      }
-    }
-  }
-
-  Status Run(const StepContext& outer, std::span<void* const> inputs, std::span<void* const> outputs) {
-    outer_ = &outer;
-    for (std::size_t i = 0; i < inputs.size(); ++i) address_[program_.inputs[i]] = inputs[i];
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      const std::uint32_t b = program_.outputs[i];
-      if (program_.buffers[b].kind == runtime::BufferInfo::Kind::output && program_.buffers[b].index == i) {
-        address_[b] = outputs[i];
-      }
-    }
-    for (const runtime::Step& step : program_.steps) {
-      if (outer.stopping()) return Status(Code::cancelled, "the run was cancelled inside a control op");
-      if (!step.body) continue;
-      step_pointers_.clear();
-      for (const runtime::Use& use : step.uses) step_pointers_.push_back(address_[use.buffer]);
-      pointers = step_pointers_.data();
-      fault_ = {};
-      Status status = step.body->Execute(*this, 0, step.units);
-      if (status.ok()) status = fault_;
-      if (!status.ok()) return status;
-    }
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      void* from = address_[program_.outputs[i]];
-      if (from != outputs[i]) {
-        std::memcpy(outputs[i], from, static_cast<std::size_t>(program_.buffers[program_.outputs[i]].bytes));
-      }
-    }
-    return {};
-  }
-
-  void Poison(std::size_t, const Status& fault, std::size_t) override {
-    if (fault_.ok()) fault_ = fault;
-  }
-  bool stopping() const override { return outer_->stopping(); }
-
- private:
-  struct Free {
-    void operator()(std::byte* p) const { ::operator delete[](p, std::align_val_t{64}); }
-  };
-  const Program& program_;
-  const StepContext* outer_ = nullptr;
-  std::vector<void*> address_;
-  std::vector<void*> step_pointers_;
-  std::unique_ptr<std::byte[], Free> arena_;
-  Status fault_;
-};
-
 class CondStep final : public StepBody {
  public:
   CondStep(std::shared_ptr<const Program> then_branch, std::shared_ptr<const Program> else_branch)
@@ -128,7 +63,7 @@ class CondStep final : public StepBody {
     const std::span<void* const> inputs(context.pointers + 1, program.inputs.size());
     const std::span<void* const> outputs(context.pointers + 1 + program.inputs.size(),
                                          program.outputs.size());
-    return InlineRun(program).Run(context, inputs, outputs);
+    return runtime::SequentialRun(program).Run(inputs, outputs, &context);
   }
   std::string_view kind() const override { return "cond"; }
   std::string ToString() const override {
@@ -155,13 +90,13 @@ class WhileStep final : public StepBody {
       next[i] = other[i].get();
       std::memcpy(state[i], context.pointers[i], bytes);
     }
-    InlineRun condition(*condition_), body(*body_);
+    runtime::SequentialRun condition(*condition_), body(*body_);
     for (;;) {
       bool go = false;
       void* go_pointer = &go;
-      if (Status s = condition.Run(context, state, {&go_pointer, 1}); !s.ok()) return s;
+      if (Status s = condition.Run(state, {&go_pointer, 1}, &context); !s.ok()) return s;
       if (!go) break;
-      if (Status s = body.Run(context, state, next); !s.ok()) return s;
+      if (Status s = body.Run(state, next, &context); !s.ok()) return s;
       std::swap(state, next);
     }
     for (std::size_t i = 0; i < n; ++i) {

@@ -1,0 +1,62 @@
+#include "runtime/program/sequential_run.h"
+
+#include <cstring>
+
+namespace leat::runtime {
+
+SequentialRun::SequentialRun(const Program& program)
+    : program_(program), address_(program.buffers.size(), nullptr) {
+  std::vector<std::int64_t> base;
+  std::int64_t total = 0;
+  for (std::int64_t bytes : program.arena_bytes) {
+    base.push_back(total);
+    total += bytes;
+  }
+  arena_.reset(new (std::align_val_t{64}) std::byte[static_cast<std::size_t>(total) + 64]);
+  for (std::size_t b = 0; b < program.buffers.size(); ++b) {
+    const BufferInfo& info = program.buffers[b];
+    if (info.kind == BufferInfo::Kind::temporary) {
+      address_[b] = arena_.get() + base[info.device] + info.offset;
+    } else if (info.kind == BufferInfo::Kind::constant) {
+      address_[b] = const_cast<std::byte*>(info.data.get());
+    }
+  }
+  std::size_t most = 0;
+  for (const Step& step : program.steps) most = std::max(most, step.uses.size());
+  step_pointers_.reserve(most);
+}
+
+Status SequentialRun::Run(std::span<void* const> inputs, std::span<void* const> outputs,
+                          const StepContext* outer) {
+  outer_ = outer;
+  for (std::size_t i = 0; i < inputs.size(); ++i) address_[program_.inputs[i]] = inputs[i];
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const std::uint32_t b = program_.outputs[i];
+    const BufferInfo& info = program_.buffers[b];
+    if (info.kind == BufferInfo::Kind::output && info.index == i) address_[b] = outputs[i];
+  }
+  for (const Step& step : program_.steps) {
+    if (stopping()) return Status(Code::cancelled, "the run was stopped");
+    if (!step.body) continue;
+    step_pointers_.clear();
+    for (const Use& use : step.uses) step_pointers_.push_back(address_[use.buffer]);
+    pointers = step_pointers_.data();
+    fault_ = {};
+    Status status = step.body->Execute(*this, 0, step.units);
+    if (status.ok()) status = fault_;
+    if (!status.ok()) return status;
+  }
+  for (std::size_t i = 0; i < outputs.size();
+       ++i) {  // an input, a constant or another output, passed through
+    const void* from = address_[program_.outputs[i]];
+    const auto bytes = static_cast<std::size_t>(program_.buffers[program_.outputs[i]].bytes);
+    if (from != outputs[i] && bytes > 0) std::memcpy(outputs[i], from, bytes);
+  }
+  return {};
+}
+
+void SequentialRun::Poison(std::size_t, const Status& fault, std::size_t) {
+  if (fault_.ok()) fault_ = fault;
+}
+
+}  // namespace leat::runtime
