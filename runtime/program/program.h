@@ -21,6 +21,8 @@ namespace leat::runtime {
 /// An engine's devices are numbered: 0 is cpu:0; virtual CPUs (cpu:1, ...) and GPUs follow.
 using DeviceId = std::uint16_t;
 
+struct StepGraph;  // runtime/executor/step_graph.h
+
 struct BufferInfo {
   enum class Kind : std::uint8_t { input, output, constant, temporary };
   Kind kind = Kind::temporary;
@@ -122,6 +124,8 @@ struct Program {
   std::vector<std::uint32_t> in_degree;
   /// For each input, the steps that read it (they wait where an input is not ready as a run starts).
   std::vector<std::vector<std::uint32_t>> input_readers;
+  /// What the executor walks. Copies of a Program share it: call Finish again after changing a copy.
+  std::shared_ptr<const StepGraph> graph;
 
   /// Sorts the edges, derives the CSR arrays and the ranks. Fails if the steps are not in topological
   /// order or a reference is out of range.

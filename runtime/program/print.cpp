@@ -1,0 +1,179 @@
+// The text and the picture of a Program.
+#include <algorithm>
+#include <cstdio>
+#include <string>
+
+#include "runtime/program/program.h"
+
+namespace leat::runtime {
+namespace {
+
+std::string type_text(const ir::Type& type) { return std::string(name(type.dtype)) + type.shape.ToString(); }
+
+std::string nanoseconds(double ns) {
+  char text[32];
+  if (ns < 1e3) {
+    std::snprintf(text, sizeof text, "%.0fns", ns);
+  } else if (ns < 1e6) {
+    std::snprintf(text, sizeof text, "%.3gus", ns / 1e3);
+  } else {
+    std::snprintf(text, sizeof text, "%.3gms", ns / 1e6);
+  }
+  return text;
+}
+
+std::string_view kind_name(BufferInfo::Kind kind) {
+  switch (kind) {
+    case BufferInfo::Kind::input: return "input";
+    case BufferInfo::Kind::output: return "output";
+    case BufferInfo::Kind::constant: return "constant";
+    case BufferInfo::Kind::temporary: return "temporary";
+  }
+  return "unknown";
+}
+
+std::string buffer_line(const Program& p, std::size_t b) {
+  const BufferInfo& buffer = p.buffers[b];
+  std::string s = "b" + std::to_string(b) + ": " + std::string(kind_name(buffer.kind));
+  if (buffer.kind == BufferInfo::Kind::input || buffer.kind == BufferInfo::Kind::output) {
+    s += " " + std::to_string(buffer.index);
+  }
+  s += " " + type_text(buffer.type) + " " + std::to_string(buffer.bytes) + "B on " +
+       std::to_string(buffer.device);
+  if (buffer.kind == BufferInfo::Kind::temporary) s += " at " + std::to_string(buffer.offset);
+  return s;
+}
+
+std::string quoted(std::string_view text) {
+  std::string s;
+  for (char c : text) {
+    if (c == '"' || c == '\\') s += '\\';
+    if (c == '\n') {
+      s += "\\n";
+    } else {
+      s += c;
+    }
+  }
+  return s;
+}
+
+std::string list(const char* word, const Step& step, bool write) {
+  std::string s;
+  for (const Use& use : step.uses) {
+    if (use.write == write) s += " b" + std::to_string(use.buffer);
+  }
+  return s.empty() ? s : std::string(" ") + word + s;
+}
+
+std::string locations(const Program& p, const Step& step) {
+  std::string s;
+  for (std::uint32_t k : step.sources) {
+    const SourceLocation& at = p.sources[k].location.source;
+    if (!at.known()) continue;
+    s += s.empty() ? "  // " : ", ";
+    s += std::string(at.file) + ":" + std::to_string(at.line);
+  }
+  return s;
+}
+
+}  // namespace
+
+std::string print(const Program& program) {
+  std::string s = "program @" + program.name + " {\n";
+  for (std::size_t b = 0; b < program.buffers.size(); ++b) s += "  " + buffer_line(program, b) + "\n";
+  std::vector<std::string> after(program.steps.size());
+  for (const Edge& e : program.edges) {
+    after[e.to] += (after[e.to].empty() ? " after " : ", ") + std::to_string(e.from) + " (" +
+                   std::string(name(e.cause)) + ")";
+  }
+  for (std::size_t k = 0; k < program.steps.size(); ++k) {
+    const Step& step = program.steps[k];
+    s += "  step " + std::to_string(k) + " " + step.name + " on " + std::to_string(step.device);
+    s += list("reads", step, false) + list("writes", step, true);
+    if (step.units != 1) {
+      s += " units " + std::to_string(step.units) + " grain " + std::to_string(step.grain);
+    }
+    s += " cost " + nanoseconds(step.cost_ns) + " rank " + nanoseconds(step.rank_ns) + after[k];
+    s += locations(program, step) + "\n";
+    s += step.body ? "    " + std::string(step.body->kind()) + ": " + step.body->ToString() + "\n"
+                   : "    join\n";
+  }
+  s += "  return";
+  for (std::uint32_t o : program.outputs) s += " b" + std::to_string(o);
+  return s + "\n}\n";
+}
+
+std::string print_memory(const Program& program) {
+  std::string s = "memory @" + program.name + " {\n";
+  for (std::size_t d = 0; d < program.arena_bytes.size(); ++d) {
+    s += "  arena of device " + std::to_string(d) + ": " + std::to_string(program.arena_bytes[d]) + "B\n";
+  }
+  std::vector<std::uint32_t> order;
+  for (std::uint32_t b = 0; b < program.buffers.size(); ++b) {
+    if (program.buffers[b].kind == BufferInfo::Kind::temporary) order.push_back(b);
+  }
+  std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    const BufferInfo &x = program.buffers[a], &y = program.buffers[b];
+    return x.device != y.device ? x.device < y.device : x.offset < y.offset;
+  });
+  // The steps between which a block is in use, in the order of the program.
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> life(program.buffers.size(), {~0u, 0u});
+  for (std::uint32_t k = 0; k < program.steps.size(); ++k) {
+    for (const Use& use : program.steps[k].uses) {
+      life[use.buffer].first = std::min(life[use.buffer].first, k);
+      life[use.buffer].second = k;
+    }
+  }
+  for (std::uint32_t b : order) {
+    const BufferInfo& buffer = program.buffers[b];
+    s += "  device " + std::to_string(buffer.device) + " [" + std::to_string(buffer.offset) + ", " +
+         std::to_string(buffer.offset + buffer.bytes) + ") b" + std::to_string(b) + " " +
+         type_text(buffer.type);
+    if (life[b].first != ~0u) {
+      s += " steps " + std::to_string(life[b].first) + ".." + std::to_string(life[b].second);
+    }
+    s += "\n";
+  }
+  const auto reuse = std::count_if(program.edges.begin(), program.edges.end(),
+                                   [](const Edge& e) { return e.cause == Cause::reuse; });
+  s += "  edges for reuse: " + std::to_string(reuse) + "\n";
+  s += "  peak " + std::to_string(program.peak_bytes) + "B, best sequential order " +
+       std::to_string(program.best_order_peak_bytes) + "B\n";
+  return s + "}\n";
+}
+
+std::string to_dot(const Program& program) {
+  std::string s = "digraph \"" + quoted(program.name) + "\" {\n  node [shape=box, fontname=\"monospace\"];\n";
+  const auto terminal = [&](const char* word, std::size_t i, std::uint32_t b) {
+    s += "  " + std::string(word) + std::to_string(i) + " [shape=ellipse, label=\"" + word + " " +
+         std::to_string(i) + "\\n" + type_text(program.buffers[b].type) + "\"];\n";
+  };
+  for (std::size_t i = 0; i < program.inputs.size(); ++i) terminal("input", i, program.inputs[i]);
+  for (std::size_t o = 0; o < program.outputs.size(); ++o) terminal("output", o, program.outputs[o]);
+  for (std::size_t k = 0; k < program.steps.size(); ++k) {
+    const Step& step = program.steps[k];
+    s += "  s" + std::to_string(k) + " [label=\"" + std::to_string(k) + " " + quoted(step.name);
+    if (step.body) s += "\\n" + quoted(step.body->kind());
+    s += "\\n" + nanoseconds(step.cost_ns) + " on " + std::to_string(step.device) + "\"];\n";
+    for (const Use& use : step.uses) {
+      for (std::size_t i = 0; i < program.inputs.size(); ++i) {
+        if (!use.write && program.inputs[i] == use.buffer) {
+          s += "  input" + std::to_string(i) + " -> s" + std::to_string(k) + ";\n";
+        }
+      }
+      for (std::size_t o = 0; o < program.outputs.size(); ++o) {
+        if (use.write && program.outputs[o] == use.buffer) {
+          s += "  s" + std::to_string(k) + " -> output" + std::to_string(o) + ";\n";
+        }
+      }
+    }
+  }
+  for (const Edge& e : program.edges) {
+    s += "  s" + std::to_string(e.from) + " -> s" + std::to_string(e.to);
+    if (e.cause != Cause::use) s += " [style=dashed, label=\"" + std::string(name(e.cause)) + "\"]";
+    s += ";\n";
+  }
+  return s + "}\n";
+}
+
+}  // namespace leat::runtime
