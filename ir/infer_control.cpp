@@ -24,7 +24,7 @@ StatusOr<Types> infer_sort(const Request& r) {
 StatusOr<Types> infer_top_k(const Request& r) {
   if (Status s = check_operand_count(r, 1); !s.ok()) return s;
   const Type& x = r.x();
-  if (Status s = check_axis(r, "the last axis", x.shape.rank() - 1, x); !s.ok()) return s;
+  if (x.shape.rank() == 0) return fail(r, Rule::axis, "there is no last axis in ", text(r, x), " (rank 0)");
   const std::int64_t k = r.attributes.integer(Attr::k);
   if (k < 0 || !may_fit(k, x.shape.back())) {
     return fail(r, Rule::top_k_range, "k ", k, " must be at least 0 and at most the last extent of ",

@@ -39,9 +39,9 @@ Status merge_declared(const Request& r, Types& types) {
     Type merged = types[i];
     if (written.dtype != merged.dtype || written.shape.rank() != merged.shape.rank() ||
         merge_shape(merged.shape, written.shape) >= 0) {
-      const std::string which = types.size() == 1 ? "" : cat(" ", i);
-      return fail(r, Rule::declared_match, "the type of result", which, " is ", text(r, types[i]),
-                  ", written as ", text(r, written));
+      const std::string which = types.size() == 1 ? "the result type" : cat("the type of result ", i);
+      return fail(r, Rule::declared_match, which, " is ", text(r, types[i]), ", written as ",
+                  text(r, written));
     }
     types[i] = std::move(merged);
     if (Status s = check_type(r, types[i]); !s.ok()) return s;

@@ -119,7 +119,10 @@ Status check_axes(const Request& r, std::string_view what, std::span<const std::
                   const Type& x) {
   std::uint64_t seen = 0;  // ranks are at most kMaxRank; a longer shape fails in check_type
   for (const std::int64_t axis : axes) {
-    if (Status s = check_axis(r, what, axis, x); !s.ok()) return s;
+    if (axis < 0 || axis >= x.shape.rank()) {
+      return fail(r, Rule::axis, what, " ", text(axes), ": axis ", axis, " is outside ", text(r, x),
+                  " (rank ", x.shape.rank(), ")");
+    }
     const std::uint64_t bit = std::uint64_t{1} << (axis & 63);
     if (seen & bit)
       return fail(r, Rule::distinct_axes, what, " ", text(axes), " names axis ", axis, " twice");

@@ -129,7 +129,8 @@ class Verifier {
     if (same) return {};
     for (std::size_t i = 0; i < types->size() && i < node.results.size(); ++i) {
       if ((*types)[i] == node.results[i]) continue;
-      return broken(Rule::declared_match, op, ": the type of result ", i, " is ", graph.ToString((*types)[i]),
+      const std::string which = types->size() == 1 ? "the result type" : cat("the type of result ", i);
+      return broken(Rule::declared_match, op, ": ", which, " is ", graph.ToString((*types)[i]),
                     ", written as ", graph.ToString(node.results[i]));
     }
     return broken(Rule::declared_match, op, ": has ", types->size(), " results, written with ",

@@ -232,7 +232,7 @@ TEST(Parser, Errors) {
       error_of("%x: f32[2,3]\n%y: f32[3,2]\n%z = add %x %y : f32[2,3]"),
       "t:3:6: add: operands must have one shape, got f32[2,3] and f32[3,2] (dimension 0: 2 against 3) [C3]");
   EXPECT_EQ(error_of("%x: f32[2]\n%z = exp %x : f32[3]"),
-            "t:2:6: exp: the type of result is f32[2], written as f32[3] [C12]");
+            "t:2:6: exp: the result type is f32[2], written as f32[3] [C12]");
   EXPECT_EQ(error_of("%x: f32[2]\n%z:2 = exp %x"), "t:2:1: exp: has 1 result, written with 2 [C12]");
   EXPECT_EQ(error_of("%x: f32[2]\n%z = exp %x#1"), "t:2:10: %x has no result 1 (of 1)");
   EXPECT_EQ(error_of("%x: f32[2]\n%z = exp %x {axis=1}"), "t:2:14: exp: has no attribute axis [C2]");

@@ -30,7 +30,7 @@ TEST(Verifier, TypesThatInferenceDoesNotGive) {
   Graph g = good();
   g.nodes[2].results[0].dtype = DType::f64;
   EXPECT_EQ(error_of(g),
-            "invalid_argument: add: the type of result is f32[n,3], written as f64[n,3] [C12]\n"
+            "invalid_argument: add: the result type is f32[n,3], written as f64[n,3] [C12]\n"
             "  in %0 of @f (at a.cpp:3)");
   g = good();
   g.nodes[2].results.clear();
@@ -43,8 +43,7 @@ TEST(Verifier, TypesThatInferenceDoesNotGive) {
   // Less than inference knows is wrong too: the graph would not print as it is.
   g = *parse("%x: f32[2]\n%0 = exp %x");
   g.nodes[1].results[0].shape = {kUnknownDim};
-  EXPECT_EQ(verify(g).message(),
-            "exp: the type of result 0 is f32[2], written as f32[?] [C12]\n  in %0 of @main");
+  EXPECT_EQ(verify(g).message(), "exp: the result type is f32[2], written as f32[?] [C12]\n  in %0 of @main");
 }
 
 TEST(Verifier, Attributes) {
