@@ -12,9 +12,13 @@
 #pragma once
 
 #include "ir/meaning/conversion.h"
+#include "ir/meaning/error_function.h"
+#include "ir/meaning/hyperbolic.h"
 #include "ir/meaning/integer.h"
-#include "ir/meaning/provisional.h"
+#include "ir/meaning/inverse_trigonometric.h"
+#include "ir/meaning/power.h"
 #include "ir/meaning/rounding.h"
+#include "ir/meaning/trigonometric.h"
 #include "ir/ops.h"
 
 namespace leat::meaning {

@@ -55,11 +55,11 @@ V rem_steps(V a, V b, int steps) {
 
 template <Double V>
 V float_rem(V x, V y) {
-  const V a = magnitude(x), b = magnitude(y), infinity(std::numeric_limits<double>::infinity());
+  const V a = magnitude(x), b = magnitude(y);
   const Mask<V> far = a >= b * V(0x1p49);
   V r = lazy(far, rem_step(a, b), [&] { return rem_steps(a, b, 44); });
   r = select(a < b, a, r);
-  r = select((a < infinity) & (b > V(0.0)) & (b == b), r, V(std::numeric_limits<double>::quiet_NaN()));
+  r = select((a < infinity<V>()) & (b > V(0.0)) & (b == b), r, nan<V>());
   return copy_sign(r, x);
 }
 
@@ -70,7 +70,7 @@ V float_rem(V x, V y) {
   V r =
       lazy(far, rem_step(a, b), [&] { return cast<float>(rem_steps(cast<double>(a), cast<double>(b), 7)); });
   r = select(a < b, a, r);
-  r = select((a < V(kInfinity)) & (b > V(0.0f)) & (b == b), r, V(kNan));
+  r = select((a < infinity<V>()) & (b > V(0.0f)) & (b == b), r, nan<V>());
   return copy_sign(r, x);
 }
 

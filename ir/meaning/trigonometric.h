@@ -1,107 +1,90 @@
-// sin, cos.
+// sin, cos, tan of any finite argument, in radians; NaN for an infinite one.
+//
+// Reduced by quarter turns (quarter_turns.h), the far reduction in a lazily taken branch; then minimax
+// polynomials that carry the low part of the reduced argument.
 #pragma once
 
-#include "ir/meaning/polynomial.h"
+#include "ir/meaning/quarter_turns.h"
 
 namespace leat::meaning {
 inline namespace LEAT_MEANING_ISA {
 
 template <Single V>
-struct Trig {
-  V r, lo;
-  Unsigned<V> j;
-};
-constexpr float kTrigMax = 65536.f;
-template <Single V>
-Trig<V> trig_fast(V a) {  // 0 <= a <= kTrigMax
-  using I = Unsigned<V>;
-  V t = fmadd(a, V(0x1.45f306p-1f), V(kRound)), j = t - V(kRound);
-  V r0 = fmadd(j, V(-0x1.921fb6p0f), a);     // exact
-  V r1 = fmadd(j, V(0x1.78p-25f), r0);       // C2, C3 are short: when these cancel they are exact,
-  V l1 = fmadd(j, V(0x1.78p-25f), r0 - r1);  // when they do not, the rounding error is exact
-  V r2 = fmadd(j, V(-0x1.0cp-34f), r1);
-  V l2 = fmadd(j, V(-0x1.0cp-34f), r1 - r2);
-  V lo = fmadd(j, V(0x1.73dcb4p-43f), l1 + l2);
-  return {r2, lo, bits(t) - I(kRoundBits)};
+V sin_near(V u) {  // (sin r - r) / r^3, u = r^2, |r| <= pi/4
+  return polynomial(u, -0x1.555556p-3f, 0x1.111164p-7f, -0x1.a04864p-13f, 0x1.77e104p-19f);
 }
-// Payne-Hanek: a = m * 2^(E-150), 96-bit window of 2/pi, all integer, no table (selects of constants)
-template <Single V>
-Trig<V> trig_slow(V a) {
-  using I = Unsigned<V>;
-  using L = Wide<V>;
-  I b = bits(a), m = ((b & I(0x007fffffu)) | I(0x00800000u)) << 8;
-  I E = (b >> 23) - I(128u);  // window starts at bit E of 0.W1W2..; E in [15,126]
-  const std::uint32_t W[7] = {0u,          0xa2f9836eu, 0x4e441529u, 0xfc2757d1u,
-                              0xf534ddc0u, 0xdb629599u, 0x3c439041u};
-  auto b0 = (E & I(32u)) == I(0u);
-  auto b1 = (E & I(64u)) == I(0u);
-  I e = E & I(31u);
-  I s1[6], w[4];
-  for (int k = 0; k < 6; ++k) s1[k] = select(b0, I(W[k]), I(W[k + 1]));
-  for (int k = 0; k < 4; ++k) w[k] = select(b1, s1[k], s1[k + 2]);
-  auto fun = [&](I h, I l) { return shl(h, e) | shr(shr(l, I(1u)), I(31u) - e); };
-  I h = fun(w[0], w[1]), mi = fun(w[1], w[2]), l = fun(w[2], w[3]);
-  L p = cast<std::uint64_t>(m) * cast<std::uint64_t>(l);  // keep 64 bits below 2^2 of the product
-  p = cast<std::uint64_t>(m) * cast<std::uint64_t>(mi) + (p >> 32);
-  p = p + (cast<std::uint64_t>(m * h) << 32);
-  // p = a*2/pi mod 4, scaled by 2^62
-  I j = cast<std::uint32_t>(p >> 62);
-  L f = (p << 2);                          // fraction of a quarter turn, scaled 2^64
-  auto up = cast<std::uint32_t>(f >> 63);  // round to nearest quarter
-  j = j + up;
-  L g = sra(f, 1);                            // signed fraction in [-1/2,1/2), scaled 2^63
-  V fh = cast<float>(cast<std::int64_t>(g));  // two floats
-  V fl = cast<float>(cast<std::int64_t>(g - cast<std::uint64_t>(cast<std::int64_t>(fh))));
-  const float CH = 0x1.921fb6p0f, CL = -0x1.777a5cp-25f;
-  V S = V(0x1p-63f);
-  fh = fh * S;
-  fl = fl * S;
-  V r = fh * V(CH);
-  V rl = fmadd(fh, V(CH), -r);
-  rl = fmadd(fh, V(CL), rl);
-  rl = fmadd(fl, V(CH), rl);
-  V rs = r + rl;
-  V lo = (r - rs) + rl;
-  return {rs, lo, j};
+template <Double V>
+V sin_near(V u) {  // 2^-57.9
+  return polynomial(u, -0x1.5555555555548p-3, 0x1.111111110f75dp-7, -0x1.a01a019bf222ep-13,
+                    0x1.71de355f05599p-19, -0x1.ae5e5471f5501p-26, 0x1.5d8e3511cdb42p-33);
 }
 template <Single V>
-V trig_eval(Trig<V> t, Unsigned<V> shift) {
-  using I = Unsigned<V>;
-  I j = t.j + shift;
-  V r = t.r, u = r * r;
-  V s = V(0x1.77e104p-19f);
-  s = fmadd(s, u, V(-0x1.a04864p-13f));
-  s = fmadd(s, u, V(0x1.111164p-7f));
-  s = fmadd(s, u, V(-0x1.555556p-3f));
-  s = r + fmadd(s, r * u, t.lo);
-  V c = V(0x1.99eac8p-16f);
-  c = fmadd(c, u, V(-0x1.6c0c2ep-10f));
-  c = fmadd(c, u, V(0x1.55554ap-5f));
-  c = fmadd(c, u, V(-0.5f));
-  V ul = fmadd(r, r, -u);  // r*r = u + ul
-  c = V(1.0f) + fmadd(c, u, fmadd(ul, V(-0.5f), -(r * t.lo)));
-  V y = select((j & I(1u)) == I(0u), s, c);
-  return flt(bits(y) ^ ((j & I(2u)) << 30));
+V cos_near(V u) {  // (cos r - 1) / r^2
+  return polynomial(u, -0.5f, 0x1.55554ap-5f, -0x1.6c0c2ep-10f, 0x1.99eac8p-16f);
+}
+template <Double V>
+V cos_near(V u) {  // 2^-64.2
+  return polynomial(u, -0.5, 0x1.555555555554cp-5, -0x1.6c16c16c15221p-10, 0x1.a01a019cbfa2cp-16,
+                    -0x1.27e4f812e395ep-22, 0x1.1ee9f16cc7818p-29, -0x1.8fb13b550fc5cp-37);
 }
 template <Single V>
-V trig(V x, bool cosine) {
-  using I = Unsigned<V>;
-  V a = magnitude(x);
-  I shift = I(cosine ? 1u : 0u);
-  V y = lazy(a > V(kTrigMax), trig_eval(trig_fast(a), shift), [&] {
-    V z = trig_eval(trig_slow(a), shift);
-    return select(a < V(kInfinity), z, V(kNan));
-  });
-  if (cosine) return y;
-  return flt(bits(y) ^ (bits(x) & I(0x80000000u)));
+V tan_near(V u) {  // (tan r - r) / r^3, 2^-29.2
+  return polynomial(u, 0x1.55556p-2f, 0x1.110dap-3f, 0x1.bad946p-5f, 0x1.5cc664p-6f, 0x1.62ad1cp-7f,
+                    0x1.af6e06p-14f, 0x1.1e6b6p-8f);
 }
-template <Single V>
+template <Double V>
+V tan_near(V u) {  // 2^-59.6
+  return polynomial(u, 0x1.555555555555dp-2, 0x1.11111111106dep-3, 0x1.ba1ba1bab2331p-5, 0x1.664f485fc4558p-6,
+                    0x1.226e3a2ffaf04p-7, 0x1.d6d2f4961d1d1p-9, 0x1.7db0db73cb49cp-10, 0x1.34c2fe3fb31f5p-11,
+                    0x1.fecd718d27559p-13, 0x1.606572d069ec4p-14, 0x1.167a0b06a0c54p-14,
+                    -0x1.9ca0db021c166p-16, 0x1.90c1516206b63p-15, -0x1.901ed1c0c76ddp-16,
+                    0x1.45a4584cd276cp-17);
+}
+
+/// The sine of (j + shift) quarter turns and r + lo.
+template <Real V>
+V sine_of(QuarterTurns<V> t, unsigned shift) {
+  using I = Unsigned<V>;
+  const I j = t.j + integer<V>(shift), one = integer<V>(1), two = integer<V>(2);
+  const V r = t.r, u = r * r;
+  const V s = r + fmadd(sin_near(u), r * u, t.lo);
+  const V u_low = fmadd(r, r, -u);
+  const V c =
+      constant<V>(1.0f, 1.0) + fmadd(cos_near(u), u, fmadd(u_low, constant<V>(-0.5f, -0.5), -(r * t.lo)));
+  const V y = select((j & one) == integer<V>(0), s, c);
+  return flt(bits(y) ^ ((j & two) << (kWidth<V> - 2)));
+}
+/// The tangent of j quarter turns and r + lo; for odd j it is -1 / tan(r + lo).
+template <Real V>
+V tangent_of(QuarterTurns<V> t) {
+  const V r = t.r, u = r * r, ru = r * u, one = constant<V>(1.0f, 1.0);
+  const V p = tan_near(u), y = fmadd(p, ru, r);
+  const V low = fmadd(p, ru, t.lo * fmadd(y, y, one));
+  const V h = r + low, l = (r - h) + low;
+  const V q = constant<V>(-1.0f, -1.0) / h;
+  const V cotangent = fmadd(q, fmadd(q, l, fmadd(q, h, one)), q);
+  return select((t.j & integer<V>(1)) == integer<V>(0), h, cotangent);
+}
+
+/// eval of a's reduction, near or (lazily) far; NaN for infinity.
+template <Real V, class Eval>
+V by_quarter_turns(V a, Eval eval) {
+  return lazy(a > constant<V>(kQuarterMax, kQuarterMaxD), eval(reduce_near(a)),
+              [&] { return select(a < infinity<V>(), eval(reduce_far(a)), nan<V>()); });
+}
+template <Real V>
 V sin(V x) {
-  return trig(x, false);
+  const V y = by_quarter_turns(magnitude(x), [](auto t) { return sine_of(t, 0); });
+  return flt(bits(y) ^ (bits(x) & integer<V>(FormatOf<V>::kSign)));
 }
-template <Single V>
+template <Real V>
 V cos(V x) {
-  return trig(x, true);
+  return by_quarter_turns(magnitude(x), [](auto t) { return sine_of(t, 1); });
+}
+template <Real V>
+V tan(V x) {
+  const V y = by_quarter_turns(magnitude(x), [](auto t) { return tangent_of(t); });
+  return flt(bits(y) ^ (bits(x) & integer<V>(FormatOf<V>::kSign)));
 }
 
 }  // namespace LEAT_MEANING_ISA
