@@ -1,0 +1,31 @@
+// A CodeCache with no machine code: every kernel stays on the tile tier.
+#pragma once
+
+#include <map>
+
+#include "compiler/code_cache.h"
+
+namespace leat::testing {
+
+class TileCodeCache final : public compiler::CodeCache {
+ public:
+  std::shared_ptr<runtime::KernelCode> Get(const ir::Kernel& kernel) override {
+    std::shared_ptr<runtime::KernelCode>& code = codes_[ir::print(kernel)];
+    if (!code) code = std::make_shared<runtime::KernelCode>(kernel);
+    return code;
+  }
+  void Compile(const std::shared_ptr<runtime::KernelCode>&) override {}
+  Status CompileNow(const std::shared_ptr<runtime::KernelCode>&) override { return {}; }
+  compiler::CodeStats stats() const override { return {}; }
+  StatusOr<std::string> LlvmText(const ir::Kernel&) override {
+    return Status(Code::unimplemented, "tiles only");
+  }
+  StatusOr<std::string> AssemblyText(const ir::Kernel&) override {
+    return Status(Code::unimplemented, "tiles only");
+  }
+
+ private:
+  std::map<std::string, std::shared_ptr<runtime::KernelCode>> codes_;
+};
+
+}  // namespace leat::testing
