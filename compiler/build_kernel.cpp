@@ -27,8 +27,10 @@ class KernelBuilder {
       if (!map) return NotAffine(output);
       StatusOr<std::uint16_t> value = Emit(output, *map);
       if (!value.ok()) return value.status();
-      output_values_.push_back(*value);
-      output_access_.push_back(AddAccess(linearize(*map, shape)));
+      const LinearMap linear = linearize(*map, shape);
+      output_values_.push_back(LevelOf(linear) == Level::element ? AsElement(*value, body_.type(output).dtype)
+                                                                 : *value);
+      output_access_.push_back(AddAccess(linear));
     }
     return Finish();
   }
@@ -103,6 +105,14 @@ class KernelBuilder {
     instructions_.push_back(instruction);
     fault_mask_.push_back(faults);
     return static_cast<std::uint16_t>(kBody + instructions_.size() - 1);
+  }
+
+  // Reductions read elements, and whole outputs are elements, also where all elements of a row are the same.
+  std::uint16_t AsElement(std::uint16_t v, DType dtype) {
+    if (LevelOfValue(v) == Level::element) return v;
+    const std::uint16_t element = AddInstruction(Op::convert, dtype, {v});
+    instructions_.back().level = Level::element;
+    return element;
   }
 
   Level LevelOfValue(std::uint16_t v) const {

@@ -26,6 +26,7 @@ FusionGroups::FusionGroups(const ir::Graph& graph, const FuseOptions& options)
   for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) {
     if (IsFusible(n)) Visit(n);
   }
+  FindCheap();
   RequireOutside();
   Order();
 }
@@ -38,26 +39,25 @@ bool FusionGroups::IsFusible(std::uint32_t n) const {
 
 bool FusionGroups::is_free(std::uint32_t n) const {
   const ir::Node& node = graph_.nodes[n];
-  if (group_of_[n] >= 0) return false;
   return node.op == Op::iota || (node.op == Op::constant && node.type().shape.num_elements() == 1);
 }
 
-bool FusionGroups::is_cheap(std::uint32_t n) const {
-  const ir::Node& node = graph_.nodes[n];
-  const ir::OpInfo& info = ir::op_info(node.op);
-  if (!info.elementwise() || info.is(ir::kTranscendental) || info.is(ir::kFaults) ||
-      options_.one_op_per_group) {
-    return false;
+// Decided once the groups stand and before views are copied out, so that everybody sees the same answer.
+void FusionGroups::FindCheap() {
+  cheap_.assign(graph_.nodes.size(), false);
+  if (options_.one_op_per_group) return;
+  for (std::uint32_t n = 0; n < graph_.nodes.size(); ++n) {
+    const ir::Node& node = graph_.nodes[n];
+    const ir::OpInfo& info = ir::op_info(node.op);
+    if (!info.elementwise() || info.is(ir::kTranscendental) || info.is(ir::kFaults)) continue;
+    cheap_[n] = std::all_of(node.inputs.begin(), node.inputs.end(),
+                            [&](Value v) { return group_of_[Resolve(v).base.node] < 0; });
   }
-  return std::all_of(node.inputs.begin(), node.inputs.end(), [&](Value v) {
-    const Edge edge = Resolve(v);
-    return group_of_[edge.base.node] < 0;
-  });
 }
 
 FusionGroups::Edge FusionGroups::Resolve(Value v) const {
   bool direct = true;
-  while (is_view(graph_.nodes[v.node]) && group_of_[v.node] < 0) {
+  while (is_view(graph_.nodes[v.node])) {
     v = graph_.nodes[v.node].inputs[0];
     direct = false;
   }
@@ -217,43 +217,32 @@ bool FusionGroups::Reaches(int from, int to) const {
   return false;
 }
 
-// Makes sure that `v` will stand in memory: marks its member as needed, or makes a view a member that is
-// copied out.
-void FusionGroups::Require(Value v) {
-  for (;;) {
-    const ir::Node& node = graph_.nodes[v.node];
-    if (group_of_[v.node] >= 0) {
-      needed_[v.node] = true;
-      return;
-    }
-    if (node.op == Op::reshape) {  // of what stands in memory: an alias
-      v = node.inputs[0];
-      continue;
-    }
-    if (is_view(node) || node.op == Op::iota) {
-      NewGroup(v.node);
-      needed_[v.node] = true;
-    }
-    return;
+// Makes sure that `v` will stand in memory, and returns the node that puts it there: a member, marked as
+// needed; a view or an iota, made a member of a group of its own that copies it out; or a unit of its own.
+std::uint32_t FusionGroups::Require(Value v) {
+  while (graph_.nodes[v.node].op == Op::reshape &&
+         group_of_[v.node] < 0) {  // of what stands in memory: an alias
+    v = graph_.nodes[v.node].inputs[0];
   }
+  const ir::Node& node = graph_.nodes[v.node];
+  if (group_of_[v.node] < 0 && (is_view(node) || node.op == Op::iota)) NewGroup(v.node);
+  if (group_of_[v.node] >= 0) needed_[v.node] = true;
+  return v.node;
 }
 
-// Finds every value that must stand in memory. Members that turn out to be needed only when views are copied
-// out are found by going on until nothing changes; groups are visited newest first, so once is nearly always
-// enough.
+// Finds every value that must stand in memory: what outputs and units outside all groups read, then what
+// bodies read from other groups.
 void FusionGroups::RequireOutside() {
   for (Value v : graph_.outputs) Require(v);
   for (std::uint32_t n = 0; n < graph_.nodes.size(); ++n) {
     const ir::Node& node = graph_.nodes[n];
     if (group_of_[n] >= 0 || is_view(node)) continue;
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      Value v = node.inputs[i];
       if (node.op == Op::dot_general) {
-        if (const auto operand = absorb_views(graph_, node, i)) {
-          Require(operand->base);
-          continue;
-        }
+        if (const auto operand = absorb_views(graph_, node, i)) v = operand->base;
       }
-      Require(node.inputs[i]);
+      waits_for_.emplace_back(Require(v), n);
     }
   }
   // What a body reads from outside itself. A group may grow the list (views copied out), so this walks by
@@ -269,8 +258,8 @@ void FusionGroups::RequireOutside() {
         pending.pop_back();
         const ir::Node& node = graph_.nodes[v.node];
         const int from = group_of_[v.node];
-        if (from == static_cast<int>(g)) continue;
-        if ((is_view(node) && from < 0) || (!direct && is_cheap(v.node))) {
+        if ((from == static_cast<int>(g) && !is_view(node)) || is_free(v.node)) continue;
+        if (is_view(node) || (!direct && is_cheap(v.node))) {
           for (Value inner : node.inputs) pending.emplace_back(inner, direct && !is_view(node));
         } else if (from >= 0) {
           needed_[v.node] = true;
@@ -294,24 +283,24 @@ void FusionGroups::Order() {
     return group_of_[n] >= 0 ||
            !(is_view(node) || node.op == Op::parameter || node.op == Op::constant || node.op == Op::iota);
   };
+  auto wait = [&](std::uint32_t from, std::uint32_t to) {
+    if (!is_unit(from) || unit_of(from) == unit_of(to)) return;
+    edges.emplace_back(unit_of(from), unit_of(to));
+    ++waits[unit_of(to)];
+  };
+  for (const auto& [from, to] : waits_for_) wait(from, to);
   std::vector<std::uint32_t> bases;
   for (std::uint32_t n = 0; n < count; ++n) {
-    if (!is_unit(n)) continue;
-    const std::uint32_t to = unit_of(n);
+    if (group_of_[n] < 0) continue;
     bases.clear();
     for (Value v : graph_.nodes[n].inputs) bases.push_back(Resolve(v).base.node);
     while (!bases.empty()) {
       const std::uint32_t base = bases.back();
       bases.pop_back();
-      if (!is_unit(base)) continue;
-      const std::uint32_t from = unit_of(base);
-      if (from == to) continue;
+      if (is_free(base)) continue;
       // A cheap member that is recomputed here brings its own operands along; waiting for it as well is
       // harmless.
-      if (group_of_[base] < 0 || needed_[base]) {
-        edges.emplace_back(from, to);
-        ++waits[to];
-      }
+      if (group_of_[base] < 0 || needed_[base]) wait(base, n);
       if (is_cheap(base)) {
         for (Value v : graph_.nodes[base].inputs) bases.push_back(Resolve(v).base.node);
       }

@@ -22,9 +22,8 @@ class FusionGroups {
 
   /// The group of a member, or -1.
   int group_of(std::uint32_t node) const { return group_of_[node]; }
-  bool is_member(std::uint32_t node) const { return group_of_[node] >= 0; }
   bool is_free(std::uint32_t node) const;
-  bool is_cheap(std::uint32_t node) const;
+  bool is_cheap(std::uint32_t node) const { return cheap_[node]; }
   /// In order; operands before uses.
   const std::vector<std::uint32_t>& members(std::uint32_t group) const { return groups_[group].nodes; }
   /// Whether a member's value is used outside its group.
@@ -53,15 +52,18 @@ class FusionGroups {
   bool EdgesMatch(const Group& from, int to_group, const FusionDomain& domain) const;
   bool WouldCycle(int a, int b) const;
   bool Reaches(int from, int to) const;
+  void FindCheap();
   void RequireOutside();
-  void Require(ir::Value v);
+  std::uint32_t Require(ir::Value v);
   void Order();
 
   const ir::Graph& graph_;
   const FuseOptions& options_;
   std::vector<int> group_of_;
-  std::vector<bool> needed_;
+  std::vector<bool> needed_, cheap_;
   std::vector<Group> groups_;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>>
+      waits_for_;  // (what stands in memory, unit that reads it)
   std::vector<std::uint32_t> order_;
 };
 
