@@ -31,7 +31,8 @@ Status KernelStep::Execute(StepContext& context, std::int64_t begin, std::int64_
   code_->Run(launch, begin, end);
   for (std::size_t i = 0; i < flags.size(); ++i) {
     if (flags[i] == 0) continue;
-    for (std::uint32_t use : arguments_.faults[i].uses) context.Poison(use, arguments_.faults[i].status);
+    const Fault& fault = arguments_.faults[i];
+    for (std::uint32_t use : fault.uses) context.Poison(use, fault.status, fault.source);
   }
   return {};
 }
