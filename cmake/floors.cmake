@@ -70,6 +70,46 @@ function(leat_link_llvm target)
   target_link_libraries(${target} PRIVATE ${libs})
 endfunction()
 
+# The one library that embedders link: all floors, with LLVM and Abseil inside and hidden, so that it lives beside any
+# other LLVM of the process. Only what the public headers declare is visible.
 function(leat_library)
-  # Filled in once the frontend stands: see leat_library() below in this file's history.
+  foreach(floor ir runtime compiler codegen frontend)
+    get_target_property(type leat_${floor} TYPE)
+    if(type STREQUAL INTERFACE_LIBRARY)
+      return()
+    endif()
+    list(APPEND objects $<TARGET_OBJECTS:leat_${floor}>)
+    get_target_property(links leat_${floor} LINK_LIBRARIES)
+    foreach(link ${links})
+      if(NOT link MATCHES "^leat_")
+        list(APPEND libraries ${link})
+      endif()
+    endforeach()
+  endforeach()
+  list(REMOVE_DUPLICATES libraries)
+  add_library(leat SHARED ${objects})
+  add_library(leat::leat ALIAS leat)
+  target_include_directories(leat PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+                                         $<INSTALL_INTERFACE:include>)
+  target_compile_features(leat PUBLIC cxx_std_20)
+  target_link_libraries(leat PRIVATE ${libraries})
+  target_link_options(leat PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/leat.map -Wl,--gc-sections)
+  set_target_properties(leat PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
+                                        LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/leat.map)
+
+  include(GNUInstallDirs)
+  include(CMakePackageConfigHelpers)
+  install(TARGETS leat EXPORT leatTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(DIRECTORY include/leat DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/leat)
+  install(EXPORT leatTargets NAMESPACE leat:: DESTINATION ${package_dir} FILE leatTargets.cmake)
+  configure_package_config_file(cmake/leatConfig.cmake.in leatConfig.cmake INSTALL_DESTINATION ${package_dir})
+  write_basic_package_version_file(leatConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+  install(FILES ${PROJECT_BINARY_DIR}/leatConfig.cmake ${PROJECT_BINARY_DIR}/leatConfigVersion.cmake
+          DESTINATION ${package_dir})
+  # How far pkgconfig/ lies below the prefix, so that the .pc file follows when the prefix moves.
+  string(REGEX REPLACE "[^/]+" ".." up "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+  set(LEAT_PC_PREFIX "\${pcfiledir}/${up}")
+  configure_file(cmake/leat.pc.in leat.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/leat.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endfunction()
