@@ -41,24 +41,12 @@ Status check_convert(const Request& r, DType to) {
   return {};
 }
 
-}  // namespace
-
-StatusOr<Types> infer_elementwise(const Request& r) {
-  const std::size_t n = arity(r.info.family);
-  if (r.operands.size() != n) return check_operand_count(r, n);
-  const bool select = r.info.family == Family::select;
-  if (select && r.x().dtype != DType::bool_) {
-    return fail(r, Rule::predicate, "the first operand must be a bool, got ", text(r, r.x()));
-  }
-  const Type& first = r.operands[select ? 1 : 0];
-  if (!accepts(r.info.types, first.dtype)) return check_types(r, first.dtype);
-  Types types;
-  types.push_back(first);
-  Type& result = types[0];
+/// Checks the operands against `result`, which begins as the type of the first one that is computed with.
+Status check_operands(const Request& r, std::size_t n, const Type& first, Type& result) {
   for (std::size_t i = 0; i < n; ++i) {
     const Type& operand = r.operands[i];
     if (&operand == &first) continue;
-    const bool predicate = select && i == 0;
+    const bool predicate = i == 0;  // only select has an operand before the first that it computes with
     if (!predicate && operand.dtype != first.dtype) return check_same_dtype(r, first, operand);
     if (operand.shape == first.shape) continue;
     if (operand.shape.rank() != first.shape.rank() || merge_shape(result.shape, operand.shape) >= 0) {
@@ -72,9 +60,30 @@ StatusOr<Types> infer_elementwise(const Request& r) {
     const DType to = r.attributes.dtype(Attr::dtype);
     if (Status s = check_convert(r, to); !s.ok()) return s;
     result.dtype = to;
-    if (Status s = check_type(r, result); !s.ok()) return s;
+    return check_type(r, result);
   }
+  return {};
+}
+
+/// One variable and one return, so that the result is built where the caller wants it.
+StatusOr<Types> infer_from(const Request& r, std::size_t n, const Type& first) {
+  StatusOr<Types> types(Types(1, first));
+  if (Status s = check_operands(r, n, first, (*types)[0]); !s.ok()) types = std::move(s);
   return types;
+}
+
+}  // namespace
+
+StatusOr<Types> infer_elementwise(const Request& r) {
+  const std::size_t n = arity(r.info.family);
+  if (r.operands.size() != n) return check_operand_count(r, n);
+  const bool select = r.info.family == Family::select;
+  if (select && r.x().dtype != DType::bool_) {
+    return fail(r, Rule::predicate, "the first operand must be a bool, got ", text(r, r.x()));
+  }
+  const Type& first = r.operands[select ? 1 : 0];
+  if (!accepts(r.info.types, first.dtype)) return check_types(r, first.dtype);
+  return infer_from(r, n, first);
 }
 
 }  // namespace leat::ir

@@ -57,8 +57,9 @@ StatusOr<Types> infer(Op op, std::span<const Type> operands, const Attributes& a
   if (!(attributes.empty() && r.info.attributes.empty())) {
     if (Status s = check_attributes(r); !s.ok()) return s;
   }
+  if (declared.empty()) return infer_family(r);
   StatusOr<Types> types = infer_family(r);
-  if (!declared.empty() && types.ok()) {
+  if (types.ok()) {
     if (Status s = merge_declared(r, *types); !s.ok()) return s;
   }
   return types;
