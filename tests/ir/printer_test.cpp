@@ -115,7 +115,9 @@ std::string literal_text(std::vector<T> values, Shape shape) {
   round_trip(g);
   const Graph again = *parse(print(g));
   const Literal& back = again.nodes[0].attrs().literal(Attr::value);
-  EXPECT_EQ(std::memcmp(back.bytes.get(), values.data(), literal.byte_count()), 0) << print(g);
+  EXPECT_EQ(std::string_view(reinterpret_cast<const char*>(back.bytes.get()), literal.byte_count()),
+            std::string_view(reinterpret_cast<const char*>(literal.bytes.get()), literal.byte_count()))
+      << print(g);
   return print(literal);
 }
 
