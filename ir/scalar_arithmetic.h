@@ -85,12 +85,12 @@ A multiply_add(A x, A y, A a) {
 }
 
 template <class A>
-A least_value() {
+constexpr A least_value() {
   if constexpr (std::is_floating_point_v<A>) return -std::numeric_limits<A>::infinity();
   return std::numeric_limits<A>::lowest();
 }
 template <class A>
-A greatest_value() {
+constexpr A greatest_value() {
   if constexpr (std::is_floating_point_v<A>) return std::numeric_limits<A>::infinity();
   return std::numeric_limits<A>::max();
 }
