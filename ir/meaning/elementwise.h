@@ -154,7 +154,7 @@ Mask<V> not_equal(V a, V b) {
 template <class V>
 Mask<V> less(V a, V b) {
   if constexpr (kIsBool<V>) {
-    return Mask<V>(!a & b);
+    return Mask<V>((!a) & b);
   } else {
     return a < b;
   }
@@ -162,7 +162,7 @@ Mask<V> less(V a, V b) {
 template <class V>
 Mask<V> less_equal(V a, V b) {
   if constexpr (kIsBool<V>) {
-    return Mask<V>(!a | b);
+    return Mask<V>((!a) | b);
   } else {
     return a <= b;
   }
