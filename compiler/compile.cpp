@@ -1,6 +1,9 @@
 #include "compiler/compile.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "compiler/lower_graph.h"
 #include "compiler/passes/passes.h"
 #include "compiler/plan_memory.h"
@@ -35,6 +38,19 @@ class Pipeline {
   Status status_;
 };
 
+Status check_devices(const ir::Graph& graph, const std::vector<std::string>& names) {
+  for (const ir::Node& node : graph.nodes) {
+    if (node.op != ir::Op::copy) continue;
+    const std::string& device = node.attrs().string(ir::Attr::device);
+    if (std::find(names.begin(), names.end(), device) != names.end()) continue;
+    return Status(
+        Code::invalid_argument,
+        absl::StrCat("copy: there is no device \"", device, "\"; devices: ", absl::StrJoin(names, ", ")),
+        graph.locations[node.location].source);
+  }
+  return {};
+}
+
 }  // namespace
 
 StatusOr<std::shared_ptr<const runtime::Program>> compile(const ir::Graph& graph,
@@ -56,6 +72,10 @@ StatusOr<std::shared_ptr<const runtime::Program>> compile(const ir::Graph& graph
   pipeline.Run("normalize_contractions", normalize_contractions);
   pipeline.Run("eliminate_dead_nodes", eliminate_dead_nodes);
   pipeline.Stage("optimized");
+  std::vector<std::string> device_names;
+  for (const DeviceDescription& device : options.devices) device_names.push_back(device.name);
+  if (Status s = check_devices(pipeline.graph(), device_names); !s.ok()) return s;
+  pipeline.Run("place_nodes", place_nodes, device_names);
   pipeline.Stage("placed");
   FuseOptions fuse;
   fuse.one_op_per_group = !options.fuse;

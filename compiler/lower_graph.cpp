@@ -7,6 +7,7 @@
 #include "compiler/control_step.h"
 #include "compiler/lower_kernel.h"
 #include "compiler/passes/contraction_views.h"
+#include "compiler/passes/passes.h"
 #include "runtime/cpu/contraction.h"
 #include "runtime/cpu/op_step.h"
 
@@ -30,6 +31,9 @@ class Lowering {
 
   StatusOr<Program> Run() {
     program_.name = graph_.name;
+    std::vector<std::string> device_names;
+    for (const DeviceDescription& device : options_.devices) device_names.push_back(device.name);
+    const std::vector<std::uint16_t> device = device_of_nodes(graph_, device_names);
     for (std::size_t i = 0; i < graph_.parameters.size(); ++i) {
       const ir::Node& node = graph_.nodes[graph_.parameters[i]];
       const std::uint32_t b = AddBuffer(BufferInfo::Kind::input, node.type());
@@ -38,7 +42,14 @@ class Lowering {
       buffer_of_[graph_.parameters[i]] = {b};
     }
     for (std::uint32_t n = 0; n < graph_.nodes.size(); ++n) {
+      const std::size_t first_step = program_.steps.size();
       if (Status s = LowerNode(n); !s.ok()) return s;
+      for (std::size_t s = first_step; s < program_.steps.size(); ++s) {
+        program_.steps[s].device = device[n];
+        for (const runtime::Use& use : program_.steps[s].uses) {
+          if (use.write) program_.buffers[use.buffer].device = device[n];
+        }
+      }
     }
     std::uint32_t ordinal = 0;
     for (Value v : graph_.outputs) {

@@ -30,6 +30,14 @@ ir::Graph normalize_reductions(const ir::Graph& graph);
 /// Brings every dot_general into the form [batch..., m..., k...] x [batch..., k..., n...], by transposes.
 ir::Graph normalize_contractions(const ir::Graph& graph);
 
+/// Gives every node a device and makes each move between devices a `copy` node. An explicit copy decides
+/// where its result is; other nodes go where most of their operands' bytes are. Parameters are on device 0,
+/// constants everywhere.
+ir::Graph place_nodes(const ir::Graph& graph, const std::vector<std::string>& device_names);
+/// Where each node of a placed graph is.
+std::vector<std::uint16_t> device_of_nodes(const ir::Graph& graph,
+                                           const std::vector<std::string>& device_names);
+
 /// Replaces runs of elementwise ops, views and reductions by `fused` nodes with a body; what is left outside
 /// are contractions, ops with code of their own, and views that cost nothing (aliases, or strides of a
 /// contraction).
