@@ -181,10 +181,15 @@ class TileRun {
       }
       return;
     }
+    const std::int64_t row_bytes = tile.rows * value.bytes;
     const std::byte* x = operand.element;
-    for (std::int64_t k = tile.step; k < tile.step + tile.steps; ++k, x += tile.rows * value.bytes) {
-      (k % 64 == 0 ? loops.start_row : loops.take_row)(state, x, tile.rows);
-      if (k % 64 == 63 || k + 1 == tape_.reduced) Push(loops, value, tile.rows);
+    for (std::int64_t k = tile.step, end = tile.step + tile.steps; k < end;) {
+      if (k % 64 == 0) loops.start_row(state, x, tile.rows), ++k, x += row_bytes;
+      const std::int64_t rest = std::min(end, (k + 63) / 64 * 64) - k;  // of this block; 0 at its first row
+      loops.take_rows(state, x, rest, tile.rows);
+      k += rest;
+      x += rest * row_bytes;
+      if (k % 64 == 0 || k == tape_.reduced) Push(loops, value, tile.rows);
     }
   }
 

@@ -45,9 +45,12 @@ void Tape::EmitLoad(std::uint16_t value) {
   TapeStep step;
   step.kind = Kind::load_element;
   step.value = value;
-  // A dense access is used where it lies.
+  // A dense access is used where it lies. Tiles of several rows of columns must be whole rows for that.
   const bool memory = kernel_->inputs[value].kind == Kernel::Input::Kind::memory;
-  if (!memory || !values[value].access.dense() || tile_steps != 1) {
+  const bool columns = kernel_->pattern == Kernel::Pattern::column_reduce;
+  const bool dense = values[value].access.dense() || (columns && parallel == 1);
+  const bool adjoining = tile_steps == 1 || (rows == parallel && values[value].reduced_stride == parallel);
+  if (!memory || !dense || !adjoining) {
     step.place = slot_of_[value] = TakeSlot(values[value].bytes);
   }
   steps.push_back(step);

@@ -14,27 +14,27 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
 }
 
-#define LEAT_TILE_LOOPS(isa)                                                                                \
+#define LEAT_TILE_LOOPS(isa, near)                                                                          \
   TileLoops {                                                                                               \
 #isa, &kArithmetic_##isa, &kTranscendental_##isa, &kConvert_##isa, &kBitcast_##isa, &kReductions_##isa, \
-        kRandomU32_##isa, kRandomU64_##isa                                                                  \
+        kRandomU32_##isa, kRandomU64_##isa, near                                                            \
   }
 
 }  // namespace
 
 const TileLoops& baseline_tile_loops() {
-  static const TileLoops kLoops = LEAT_TILE_LOOPS(baseline);
+  static const TileLoops kLoops = LEAT_TILE_LOOPS(baseline, nullptr);
   return kLoops;
 }
 
 const TileLoops* avx2_tile_loops() {
-  static const TileLoops kLoops = LEAT_TILE_LOOPS(avx2);
+  static const TileLoops kLoops = LEAT_TILE_LOOPS(avx2, &kNear_avx2);
   static const bool kHas = has_avx2();
   return kHas ? &kLoops : nullptr;
 }
 
 const TileLoops* avx512_tile_loops() {
-  static const TileLoops kLoops = LEAT_TILE_LOOPS(avx512);
+  static const TileLoops kLoops = LEAT_TILE_LOOPS(avx512, &kNear_avx512);
   static const bool kHas = has_avx512();
   return kHas ? &kLoops : nullptr;
 }

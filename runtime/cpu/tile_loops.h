@@ -35,8 +35,8 @@ struct ReductionLoops {
   void (*join_lanes)(void* accumulators, std::int64_t present);
   /// out[r] = the reduction of x[r * count .. (r + 1) * count), rows order. REQUIRES: 1 <= count <= 4096.
   void (*whole_rows)(void* out, const void* x, std::int64_t rows, std::int64_t count);
-  /// Columns order: accumulators[i] joins x[i]; or starts as x[i].
-  void (*take_row)(void* accumulators, const void* x, std::int64_t count);
+  /// Columns order: accumulators[i] joins x[i], x[count + i], ... of `rows` rows in order; or starts as x[i].
+  void (*take_rows)(void* accumulators, const void* x, std::int64_t rows, std::int64_t count);
   void (*start_row)(void* accumulators, const void* x, std::int64_t count);
   /// left[i] joins right[i], both accumulators.
   void (*join)(void* left, const void* right, std::int64_t count);
@@ -56,11 +56,14 @@ struct TileLoops {
   const ReductionTable* reductions;
   TileLoop random_u32;
   TileLoop random_u64;
+  const ElementwiseTable* near = nullptr;  // where not null, entries take the place of those above
 
   /// The loop of an elementwise op but convert and bitcast; `operand` is the dtype of its last operand.
   TileLoop Elementwise(ir::Op op, DType operand) const {
+    const auto row = static_cast<std::size_t>(op), column = static_cast<std::size_t>(operand);
+    if (near != nullptr && (*near)[row][column] != nullptr) return (*near)[row][column];
     const ElementwiseTable& table = ir::op_info(op).is(ir::kTranscendental) ? *transcendental : *arithmetic;
-    return table[static_cast<std::size_t>(op)][static_cast<std::size_t>(operand)];
+    return table[row][column];
   }
   const ReductionLoops& Reduction(ir::Op op, DType operand) const {
     return (*reductions)[static_cast<std::size_t>(op) - static_cast<std::size_t>(ir::Op::reduce_sum)]

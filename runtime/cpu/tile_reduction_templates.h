@@ -62,11 +62,13 @@ struct ReductionOf {
     }
   }
 
-  static void TakeRow(void* accumulators, const void* x_bytes, std::int64_t count) {
+  static void TakeRows(void* accumulators, const void* x_bytes, std::int64_t rows, std::int64_t count) {
     T* a = static_cast<T*>(accumulators);
     const S* x = static_cast<const S*>(x_bytes);
+    for (std::int64_t r = 0; r < rows; ++r, x += count) {
 #pragma GCC ivdep
-    for (std::int64_t i = 0; i < count; ++i) a[i] = R::Join(a[i], meaning::convert<T>(x[i]));
+      for (std::int64_t i = 0; i < count; ++i) a[i] = R::Join(a[i], meaning::convert<T>(x[i]));
+    }
   }
 
   static void StartRow(void* accumulators, const void* x_bytes, std::int64_t count) {
@@ -101,7 +103,7 @@ template <Op op, TypeRule rule, int t>
 constexpr ReductionLoops reduction_loops() {
   if constexpr (takes(rule, static_cast<DType>(t))) {
     using R = ReductionOf<op, Storage<t>>;
-    return {&R::Lanes,    &R::JoinLanes, &R::WholeRows, &R::TakeRow,
+    return {&R::Lanes,    &R::JoinLanes, &R::WholeRows, &R::TakeRows,
             &R::StartRow, &R::Join,      &R::Finish,    &R::Empty};
   } else {
     return {};

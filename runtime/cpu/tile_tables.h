@@ -19,5 +19,7 @@ LEAT_TILE_TABLES(baseline)
 LEAT_TILE_TABLES(avx2)
 LEAT_TILE_TABLES(avx512)
 #undef LEAT_TILE_TABLES
+extern const ElementwiseTable kNear_avx2;
+extern const ElementwiseTable kNear_avx512;
 
 }  // namespace leat::runtime::cpu
