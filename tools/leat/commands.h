@@ -1,0 +1,47 @@
+// The subcommands of `leat`. Each prints to stdout and returns ok, or the error that main prints (exit code
+// 1).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "leat/status.h"
+
+namespace leat::tool {
+
+Status info(bool json);
+Status list_ops(const std::string& pattern, bool json);
+
+struct ProgramFile {
+  std::string path;                // "-" is stdin
+  std::vector<std::string> sizes;  // "n=32": extents of symbols
+};
+
+struct DumpOptions {
+  ProgramFile file;
+  std::string stage = "graph";
+  std::string format = "text";
+  int workers = 2;
+  bool fuse = true;
+  bool exact = false;
+};
+Status dump(const DumpOptions& options);
+
+struct RunOptions {
+  ProgramFile file;
+  std::vector<std::string> inputs;   // "x=x.npy"
+  std::vector<std::string> outputs;  // "y=y.npy"; by name or ordinal
+  std::string fill = "normal";       // of inputs that no file is given for
+  std::uint64_t seed = 1;
+  int workers = 0;
+  bool exact = false;
+  std::string tier = "machine_code";
+  bool json = false;
+  int repetitions = 100;  // bench
+  std::string trace;      // trace: where to write
+};
+Status run(const RunOptions& options);
+Status bench(const RunOptions& options);
+Status trace(const RunOptions& options);
+
+}  // namespace leat::tool

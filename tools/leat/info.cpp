@@ -1,0 +1,92 @@
+#include <dlfcn.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "compiler/code_cache.h"
+#include "ir/ops.h"
+#include "runtime/cpu/contraction.h"
+#include "runtime/engine/engine.h"
+#include "tools/leat/commands.h"
+
+namespace leat::tool {
+namespace {
+
+// Looks a library up as it would be opened; says where it is, or why not.
+std::string find_library(const char* name) {
+  void* handle = ::dlopen(name, RTLD_LAZY | RTLD_LOCAL);
+  if (handle == nullptr) {
+    const char* why = ::dlerror();
+    return std::string("absent: ") + (why == nullptr ? "unknown reason" : why);
+  }
+  Dl_info where{};
+  std::string found = "found";
+  if (void* symbol = ::dlsym(handle, "cuInit"); symbol != nullptr && ::dladdr(symbol, &where) != 0) {
+    found = std::string("found: ") + where.dli_fname;
+  }
+  ::dlclose(handle);
+  return found;
+}
+
+std::string_view describe(ir::Family family) {
+  static constexpr std::string_view kNames[] = {
+      "unary",      "binary", "compare",     "ternary",  "classify", "select",
+      "convert",    "source", "view",        "movement", "reduce",   "arg_reduce",
+      "cumulative", "window", "contraction", "sorting",  "control"};
+  return kNames[static_cast<std::size_t>(family)];
+}
+
+std::string attributes_of(const ir::OpInfo& info) {
+  std::string s;
+  for (const ir::AttrSpec& spec : info.attributes) {
+    s += s.empty() ? "" : ", ";
+    s += ir::name(spec.attr);
+    if (spec.optional) s += "?";
+  }
+  return s;
+}
+
+}  // namespace
+
+Status info(bool json) {
+  auto engine = runtime::Engine::Create();
+  if (!engine.ok()) return engine.status();
+  nlohmann::ordered_json j;
+  j["leat"] = LEAT_VERSION;
+  j["workers"] = (*engine)->workers();
+  j["code generator"] = compiler::describe_code_generator();
+  j["contractions"] = runtime::cpu::describe_contraction_library();
+  j["libcuda.so.1"] = find_library("libcuda.so.1");
+  if (json) {
+    std::printf("%s\n", j.dump(2).c_str());
+    return {};
+  }
+  for (const auto& [key, value] : j.items()) {
+    std::printf("%-16s %s\n", key.c_str(),
+                value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
+  }
+  return {};
+}
+
+Status list_ops(const std::string& pattern, bool json) {
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  for (const ir::OpInfo& info : ir::all_ops()) {
+    if (info.name.find(pattern) == std::string_view::npos) continue;
+    if (json) {
+      all.push_back({{"name", info.name},
+                     {"family", describe(info.family)},
+                     {"types", ir::describe(info.types)},
+                     {"attributes", attributes_of(info)},
+                     {"summary", info.summary}});
+      continue;
+    }
+    const std::string attributes = attributes_of(info);
+    std::printf("%-20s %-11s %s%s%s%s\n", std::string(info.name).c_str(),
+                std::string(describe(info.family)).c_str(), std::string(info.summary).c_str(),
+                attributes.empty() ? "" : " {", attributes.c_str(), attributes.empty() ? "" : "}");
+  }
+  if (json) std::printf("%s\n", all.dump(2).c_str());
+  return {};
+}
+
+}  // namespace leat::tool
