@@ -50,46 +50,51 @@ V erf(V x) {
   return copy_sign(select(a > constant<V>(1.055f, 1.0), constant<V>(1.0f, 1.0) - c, near), x);
 }
 
-/// erfinv(x) / x in w = -log(1 - x^2): near for w up to 5 or 6, far in s = sqrt(w) beyond.
+/// erfinv(x) / x in w = -log(1 - x^2): near for w up to 5 or 6, far in s = sqrt(w) beyond. The constant terms
+/// are pairs: their rounding would be the greatest error.
 template <Single V>
-V erfinv_near(V w) {  // 2^-24
-  return polynomial(w - V(2.5f), 0x1.805c5ep0f, 0x1.f91e8ap-3f, -0x1.11c506p-8f, -0x1.48650cp-10f,
-                    0x1.c9e97p-13f, -0x1.4db186p-18f, -0x1.d0edap-19f, 0x1.f6a6f8p-22f, 0x1.90e8acp-26f,
-                    -0x1.32e60ep-27f);
+V erfinv_near(V w) {  // 2^-27.098
+  return V(0x1.805c5ep0f) + polynomial(w - V(2.5f), -0x1.b5ea46p-25f, 0x1.f91e8ap-3f, -0x1.11c506p-8f,
+                                       -0x1.48650cp-10f, 0x1.c9e97p-13f, -0x1.4db186p-18f, -0x1.d0edap-19f,
+                                       0x1.f6a6f8p-22f, 0x1.90e8acp-26f, -0x1.32e60ep-27f);
 }
 template <Single V>
-V erfinv_far(V s) {  // 2^-24.8
-  return polynomial(s - V(3.0f), 0x1.6a9efcp1f, 0x1.006dc4p0f, 0x1.35800cp-7f, -0x1.f47f58p-8f,
-                    0x1.74bcd2p-8f, -0x1.d7a884p-9f, 0x1.850aecp-10f, -0x1.d04df8p-15f, -0x1.440ac8p-12f,
-                    0x1.e2a1bap-14f);
+V erfinv_far(V s) {  // 2^-25.108
+  return V(0x1.6a9efcp1f) + polynomial(s - V(3.0f), -0x1.f8d49cp-27f, 0x1.006dc4p0f, 0x1.35800cp-7f,
+                                       -0x1.f47f58p-8f, 0x1.74bcd2p-8f, -0x1.d7a884p-9f, 0x1.850aecp-10f,
+                                       -0x1.d04df8p-15f, -0x1.440ac8p-12f, 0x1.e2a1bap-14f);
 }
 template <Double V>
-V erfinv_near(V w) {  // 2^-55
-  return polynomial(
-      w - V(3.0), 0x1.9fa072ed72dbbp0, 0x1.eedbebdce73e7p-3, -0x1.780def1d3f271p-8, -0x1.b6666b152bcdcp-11,
-      0x1.9912c04a3fd7bp-13, -0x1.aab13d1bdc3e4p-17, -0x1.d539ca06a18aep-20, 0x1.e32b0d3d1cfb9p-22,
-      -0x1.96f8232353874p-26, -0x1.77b39ee96cd9fp-28, 0x1.3155980f6cc78p-30, -0x1.146c93be05f8ap-35,
-      -0x1.30dd3dd2221d4p-36, 0x1.7bdaebf74e0fp-39, 0x1.d0ba3e7cb268bp-48, -0x1.dcdd89aa8bebdp-45,
-      0x1.c582e9dd2760bp-48, 0x1.3dd3ecd8992a2p-52, -0x1.6abc29b7ef4f6p-53, 0x1.d6570988e870ep-57,
-      0x1.e907159ff1398p-60, -0x1.c7bb27e48aa0fp-62, 0x1.c4f7560507804p-68, 0x1.3f7b98c29f13ep-68,
-      -0x1.6985f3c956f2fp-72);
+V erfinv_near(V w) {  // 2^-54.355
+  return V(0x1.9fa072ed72dbbp0) +
+         polynomial(
+             w - V(3.0), 0x1.9b497aff8d5e6p-54, 0x1.eedbebdce73e6p-3, -0x1.780def1d3f29p-8,
+             -0x1.b6666b152b48ap-11, 0x1.9912c04a4122p-13, -0x1.aab13d1c4e645p-17, -0x1.d539ca07f6b7bp-20,
+             0x1.e32b0d53cd981p-22, -0x1.96f822c842abdp-26, -0x1.77b3a3f637279p-28, 0x1.315594794133ep-30,
+             -0x1.146b30158b40cp-35, -0x1.30dce21969f9ap-36, 0x1.7bd2eee3f806dp-39, 0x1.cf3822e6d0b89p-48,
+             -0x1.dc620fcf740d2p-45, 0x1.c5c6b14869867p-48, 0x1.33bb2b81b9d1ep-52, -0x1.6bb7b0156814dp-53,
+             0x1.f9a304a0ebcfp-57, 0x1.f247288d5bdfbp-60, -0x1.0b55e20f1c21p-61, 0x1.60e44f7aa8932p-68,
+             0x1.05de4096aeb52p-67, -0x1.4bea50e81f1fap-72, -0x1.d10caab572152p-75);
 }
 template <Double V>
-V erfinv_far(V s) {  // 2^-55, in two ranges
-  const V low = polynomial(
-      s - V(3.25), 0x1.8abcc380d5a48p1, 0x1.0158a6d641d54p0, 0x1.5ffcfe5b6cc76p-8, -0x1.ebadabb9fc6edp-9,
-      0x1.468eeca94cc8ap-9, -0x1.ba9240da57b63p-10, 0x1.f3cc5459ad0a3p-11, -0x1.7448bc454bf67p-12,
-      0x1.932e9787910ffp-16, 0x1.1e6aa816b8365p-14, -0x1.8cf485c59b003p-15, 0x1.a2455d8e017adp-17,
-      0x1.89a678eaeb0dcp-19, -0x1.0b93ff298ac63p-18, 0x1.8d63dd42b18efp-20, -0x1.9e88e9df4e5c9p-26,
-      -0x1.04b92e7c59a93p-22, 0x1.1006e44ebc5efp-23, -0x1.a68c037fab86fp-26, -0x1.88b28a6c49bf3p-27,
-      0x1.6986a55c4654ap-27, -0x1.6854f778e656fp-30, -0x1.034ae9a158e43p-30);
-  const V high = polynomial(
-      s - V(5.0), 0x1.3664ddd1ad7fbp2, 0x1.02a30d1fba10bp0, -0x1.22ea5df1c829dp-13, -0x1.c2f36aa14e762p-13,
-      0x1.3ebf4efa33d2p-14, -0x1.4a34904b714fdp-16, 0x1.2fbcfe3637bc7p-18, -0x1.0a902fce963d2p-20,
-      0x1.ebe2934a49b8ep-23, -0x1.223978d773001p-24, 0x1.f2994480fd04ep-26, -0x1.0558c27d76338p-26,
-      0x1.0c75fc15e8bb9p-27, -0x1.e611985a79f35p-29, 0x1.6cf7c06f2c4f3p-30, -0x1.9f51f1582d8a1p-32,
-      0x1.03d704465b589p-34, 0x1.b4714502cd1fbp-37, -0x1.06aa718a3536ep-36, 0x1.e46ee3ea2f16ep-38,
-      -0x1.8d00418cc99dap-40, -0x1.a3ea2092a2219p-43, 0x1.ea9f3452638adp-44);
+V erfinv_far(V s) {  // in two ranges, 2^-55.212 and 2^-57.078
+  const V low =
+      V(0x1.8abcc380d5a48p1) +
+      polynomial(s - V(3.25), -0x1.909c9aead86cep-54, 0x1.0158a6d641d54p0, 0x1.5ffcfe5b6cc76p-8,
+                 -0x1.ebadabb9fc6edp-9, 0x1.468eeca94cc8ap-9, -0x1.ba9240da57b63p-10, 0x1.f3cc5459ad0a3p-11,
+                 -0x1.7448bc454bf67p-12, 0x1.932e9787910ffp-16, 0x1.1e6aa816b8365p-14, -0x1.8cf485c59b003p-15,
+                 0x1.a2455d8e017adp-17, 0x1.89a678eaeb0dcp-19, -0x1.0b93ff298ac63p-18, 0x1.8d63dd42b18efp-20,
+                 -0x1.9e88e9df4e5c9p-26, -0x1.04b92e7c59a93p-22, 0x1.1006e44ebc5efp-23,
+                 -0x1.a68c037fab86fp-26, -0x1.88b28a6c49bf3p-27, 0x1.6986a55c4654ap-27,
+                 -0x1.6854f778e656fp-30, -0x1.034ae9a158e43p-30);
+  const V high =
+      V(0x1.3664ddd1ad7fbp2) +
+      polynomial(s - V(5.0), -0x1.7d113732fbc3dp-54, 0x1.02a30d1fba10bp0, -0x1.22ea5df1c7efcp-13,
+                 -0x1.c2f36aa14ff9ep-13, 0x1.3ebf4efa2664bp-14, -0x1.4a34904a4be26p-16, 0x1.2fbcfe3f6cd42p-18,
+                 -0x1.0a903094b2051p-20, 0x1.ebe28d6a5f5ap-23, -0x1.223930aedff51p-24, 0x1.f299b3a96bdbbp-26,
+                 -0x1.055ca836c73e5p-26, 0x1.0c759e8b5eacep-27, -0x1.e5ceb4bc09abbp-29, 0x1.6ce08d3a8b89fp-30,
+                 -0x1.a2216a1b5f5ffp-32, 0x1.0780d57720e35p-34, 0x1.fe261eaef2769p-37, -0x1.16bfd3a832782p-36,
+                 0x1.a120576fb73abp-38, -0x1.0119fe87491bbp-40);
   return select(s > V(4.0), high, low);
 }
 template <Real V>

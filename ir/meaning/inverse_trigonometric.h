@@ -90,7 +90,7 @@ V atan_near(V u) {  // 2^-57.8
 template <Real V>
 V angle_of(V a, V b, Mask<V> left) {
   const V half = constant<V>(0.5f, 0.5), one = constant<V>(1.0f, 1.0), zero = constant<V>(0.0f, 0.0);
-  const Mask<V> low = (a < b * half) | (a == zero), high = b < a * half;
+  const Mask<V> low = (a < b * half) | (a == zero), high = (b < a * half) | (b == zero);
   const V scale = select(a > one, half, one);  // a + b does not overflow
   const V as = a * scale, bs = b * scale;
   const V numerator = select(low, a, select(high, -b, as - bs));
