@@ -26,8 +26,10 @@ struct Node;
 
 struct AttributeBlock {
   ir::Attributes attributes;
-  std::vector<ir::Type> results;      // of a tuple node: one per result
-  std::vector<std::uint64_t> words;   // canonical: equal words, equal attributes
+  std::vector<ir::Type> results;     // of a tuple node: one per result
+  std::vector<std::uint64_t> words;  // canonical: equal words, equal attributes
+  // Guarded by the graph lock: the values of a tuple with an effect, once it is scheduled.
+  std::vector<runtime::Ref<runtime::Value>> values;
 };
 
 enum class Kind : std::uint8_t {
@@ -58,7 +60,7 @@ struct Node {
   std::uint32_t slot_count = 0;
   std::uint32_t result = 0;
   std::uint32_t scope = 0;  // ids in the name table; 0 is none
-  std::uint32_t label = 0;  // guarded by the graph lock
+  std::atomic<std::uint32_t> label{0};
   std::atomic<std::uint32_t> depth{0};  // longest chain of unevaluated nodes that ends here
   SourceLocation where;
   Slot inline_slots[kInlineSlots] = {};

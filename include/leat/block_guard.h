@@ -30,6 +30,8 @@ class BlockGuard {
   /// Blocking calls seen under this guard.
   std::uint64_t count() const { return count_; }
 
+  /// For the layers below: whether this thread has a guard that looks.
+  static bool active();
   /// For the layers below: reports a blocking call of this thread. Throws under forbid.
   static void Report(std::string_view call, SourceLocation where, bool waits);
 

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "leat/eval.h"
 #include "leat/tensor.h"
 
 #pragma GCC visibility push(default)
@@ -27,27 +28,37 @@ namespace frontend {
 class ContextState;
 }  // namespace frontend
 
+/// When kernels get machine code; the bits are the same.
+enum class Tier : std::uint8_t {
+  automatic,     // tiles at once, machine code in the background where it pays
+  tiles,         // never
+  machine_code,  // before the first run
+};
+
 struct ContextOptions {
-  int workers = -1;                         // pool threads; -1: one per CPU this process may use; 0: callers run everything
-  int cpu_devices = 1;                      // cpu:0, and virtual CPUs with memory of their own
-  std::int64_t max_bytes_in_flight = 0;     // bound on the memory of runs in flight; 0: three quarters of the machine's
-  int max_runs_in_flight = 0;               // bound on runs in flight; 0: a default of the engine's
-  bool synchronous = false;                 // debug: eval() waits, so that an error appears where it is caused
-  bool exact_contractions = false;          // no library contractions: bits that never depend on the machine
-  bool interpret = false;                   // debug: the interpreter runs everything, nothing is compiled
-  std::string cache_folder;                 // machine code kept between processes; empty: none
-  int vector_bits = 0;                      // 0: the widest of the host; 128, 256, 512
-  std::int64_t plan_cache_entries = 1024;   // plans kept for reuse
-  std::int64_t auto_flush_nodes = 10'000'000;  // a pending graph deeper than this is evaluated by itself; 0: never
+  int workers = 0;                         // threads that compute at once; 0: as many as this process may use
+  int cpu_devices = 1;                     // cpu:0, and virtual CPUs with memory of their own
+  std::int64_t max_bytes_in_flight = 0;    // bound on the memory of runs in flight; 0: none
+  int max_runs_in_flight = 0;              // bound on runs in flight; 0: 1024
+  std::int64_t memory_limit = 0;           // bytes per device, in tensors and caches; 0: none
+  bool synchronous = false;                // debug: eval() waits, so that an error appears where it is caused
+  bool exact_contractions = false;         // no library contractions: bits that never depend on the machine
+  Tier tier = Tier::automatic;             // when kernels get machine code
+  bool fuse = true;                        // debug: false keeps every op a step of its own
+  std::string cache_folder;                // machine code kept between processes; empty: none
+  int vector_bits = 0;                     // 0: the widest of the host; 128, 256, 512
+  std::int64_t plan_cache_entries = 1024;  // plans kept for reuse
+  std::int64_t auto_flush_depth =
+      65'536;  // a pending graph deeper than this is evaluated by itself; 0: never
 };
 
 struct ContextStats {
-  std::uint64_t runs = 0;              // graphs run
-  std::uint64_t plans = 0;             // structures planned
-  std::uint64_t plan_hits = 0;         // runs that found their plan
-  std::uint64_t kernels = 0;           // distinct kernels
-  std::uint64_t llvm_runs = 0;         // kernels compiled to machine code in this process
-  std::uint64_t disk_hits = 0;         // kernels found in the cache folder
+  std::uint64_t runs = 0;       // graphs run
+  std::uint64_t plans = 0;      // structures planned
+  std::uint64_t plan_hits = 0;  // runs that found their plan
+  std::uint64_t kernels = 0;    // distinct kernels
+  std::uint64_t llvm_runs = 0;  // kernels compiled to machine code in this process
+  std::uint64_t disk_hits = 0;  // kernels found in the cache folder
   double compile_seconds = 0;
   std::uint64_t recomputed_bytes = 0;  // computed again because nobody kept them
   std::int64_t bytes_live = 0;
@@ -134,9 +145,9 @@ class LabelScope {
 std::vector<Tensor> custom(std::string_view name, std::span<const Tensor> inputs,
                            std::span<const TensorType> outputs,
                            SourceLocation where = SourceLocation::current());
-/// With one output. `pure`: the function has no effect, so equal calls may be merged and unused ones dropped.
+/// With one output.
 Tensor custom(std::string_view name, std::initializer_list<Tensor> inputs, const TensorType& output,
-              bool pure = false, SourceLocation where = SourceLocation::current());
+              SourceLocation where = SourceLocation::current());
 
 }  // namespace leat
 #pragma GCC visibility pop

@@ -41,14 +41,13 @@ Tensor tensor(std::span<const T> elements, const Shape& shape,
   return from_memory(elements.data(), dtype_of<T>(), shape, where);
 }
 template <Element T>
-  requires(!std::same_as<T, bool>)
-Tensor tensor(const std::vector<T>& elements, SourceLocation where = SourceLocation::current()) {
+requires(!std::same_as<T, bool>) Tensor
+    tensor(const std::vector<T>& elements, SourceLocation where = SourceLocation::current()) {
   return tensor(std::span<const T>(elements), where);
 }
 template <Element T>
-  requires(!std::same_as<T, bool>)
-Tensor tensor(const std::vector<T>& elements, const Shape& shape,
-              SourceLocation where = SourceLocation::current()) {
+requires(!std::same_as<T, bool>) Tensor tensor(const std::vector<T>& elements, const Shape& shape,
+                                               SourceLocation where = SourceLocation::current()) {
   return tensor(std::span<const T>(elements), shape, where);
 }
 /// From nested lists. Rows of different lengths throw invalid_argument.
@@ -57,7 +56,8 @@ Tensor tensor(std::initializer_list<T> elements, SourceLocation where = SourceLo
   return from_memory(elements.begin(), dtype_of<T>(), {static_cast<std::int64_t>(elements.size())}, where);
 }
 /// Throws the error of ragged rows.
-[[noreturn]] void throw_ragged_rows(std::size_t row, std::size_t have, std::size_t want, SourceLocation where);
+[[noreturn]] void throw_ragged_rows(std::size_t row, std::size_t have, std::size_t want,
+                                    SourceLocation where);
 template <Element T>
 Tensor tensor(std::initializer_list<std::initializer_list<T>> rows,
               SourceLocation where = SourceLocation::current()) {

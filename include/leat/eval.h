@@ -27,8 +27,7 @@ struct EvalOptions {
 void eval(std::span<const Tensor> tensors, const EvalOptions& options = {},
           SourceLocation where = SourceLocation::current());
 template <class... Rest>
-  requires(std::same_as<Rest, Tensor> && ...)
-void eval(const Tensor& first, const Rest&... rest) {
+requires(std::same_as<Rest, Tensor>&&...) void eval(const Tensor& first, const Rest&... rest) {
   const Tensor tensors[] = {first, rest...};
   eval(std::span<const Tensor>(tensors));
 }
@@ -44,8 +43,7 @@ inline Status try_eval(const Tensor& tensor, SourceLocation where = SourceLocati
 /// Evaluates these tensors and blocks until all are ready; throws the first Error among them.
 void wait(std::span<const Tensor> tensors, SourceLocation where = SourceLocation::current());
 template <class... Rest>
-  requires(std::same_as<Rest, Tensor> && ...)
-void wait(const Tensor& first, const Rest&... rest) {
+requires(std::same_as<Rest, Tensor>&&...) void wait(const Tensor& first, const Rest&... rest) {
   const Tensor tensors[] = {first, rest...};
   wait(std::span<const Tensor>(tensors));
 }

@@ -10,15 +10,29 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "leat/tensor.h"
 
 #pragma GCC visibility push(default)
 namespace leat {
 
+namespace frontend {
+struct GeneratorState {
+  std::uint64_t seed = 0;
+  std::uint64_t counter = 0;
+};
+}  // namespace frontend
+
 class Generator {
  public:
-  explicit Generator(std::uint64_t seed) : seed_(seed) {}
+  explicit Generator(std::uint64_t seed) : state_(new frontend::GeneratorState{seed, 0}) {}
+  Generator(const Generator& other) : state_(new frontend::GeneratorState(*other.state_)) {}
+  Generator(Generator&& other) noexcept = default;
+  Generator& operator=(const Generator& other) {
+    *state_ = *other.state_;
+    return *this;
+  }
 
   /// Uniform over all values of u32 or u64: random_bits of the op table with key (seed, counter * 2^32).
   Tensor bits(const Shape& shape, DType dtype = DType::u32, SourceLocation where = SourceLocation::current());
@@ -37,12 +51,11 @@ class Generator {
 
   /// A generator whose numbers are independent of this one's. Takes one counter.
   Generator split();
-  std::uint64_t seed() const { return seed_; }
-  std::uint64_t counter() const { return counter_; }
+  std::uint64_t seed() const { return state_->seed; }
+  std::uint64_t counter() const { return state_->counter; }
 
  private:
-  std::uint64_t seed_;
-  std::uint64_t counter_ = 0;
+  std::shared_ptr<frontend::GeneratorState> state_;  // shared with compiled functions that draw from it
 };
 
 }  // namespace leat

@@ -37,8 +37,8 @@ struct Node;
 
 /// A C++ type that is one element: arithmetic types, float16 and bfloat16.
 template <class T>
-concept Element = (std::is_arithmetic_v<T> && sizeof(T) <= 8) || std::same_as<T, float16> ||
-                  std::same_as<T, bfloat16>;
+concept Element =
+    (std::is_arithmetic_v<T> && sizeof(T) <= 8) || std::same_as<T, float16> || std::same_as<T, bfloat16>;
 
 class Operand;
 
@@ -184,7 +184,8 @@ class Operand {
       unsigned_ = scalar;
     } else {
       kind_ = Kind::real;
-      real_ = static_cast<double>(static_cast<std::conditional_t<std::is_same_v<T, double>, double, float>>(scalar));
+      real_ = static_cast<double>(
+          static_cast<std::conditional_t<std::is_same_v<T, double>, double, float>>(scalar));
     }
   }
 
@@ -197,6 +198,13 @@ class Operand {
   std::int64_t as_signed() const { return signed_; }
   std::uint64_t as_unsigned() const { return unsigned_; }
   double as_real() const { return real_; }
+  /// A scalar that is part of the structure: another value is another plan. For constants of formulas.
+  Operand Frozen() const {
+    Operand o = *this;
+    o.frozen_ = true;
+    return o;
+  }
+  bool is_frozen() const { return frozen_; }
   /// The same operand, written somewhere else (a composite passes its caller's place on).
   Operand At(SourceLocation where) const {
     Operand o = *this;
@@ -214,6 +222,7 @@ class Operand {
   SourceLocation where_;
   Kind kind_ = Kind::tensor;
   DType native_ = DType::f32;
+  bool frozen_ = false;
 };
 
 /// Rank 0, of the dtype of T.
