@@ -4,6 +4,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "compiler/frontend/build.h"
+#include "compiler/frontend/planning.h"
 #include "compiler/frontend/walk.h"
 #include "leat/block_guard.h"
 
@@ -18,65 +19,6 @@ Walk& scratch_walk() {
   return walk;
 }
 
-// The nodes and the key of a walk, kept until the plan is made (on the pool).
-struct Snapshot {
-  std::vector<Node*> order;
-  std::vector<std::uint64_t> key;
-  Snapshot(std::vector<Node*> nodes, std::vector<std::uint64_t> words)
-      : order(std::move(nodes)), key(std::move(words)) {
-    for (Node* n : order) retain(n);
-  }
-  ~Snapshot() { Drop(); }
-  Snapshot(const Snapshot&) = delete;
-  Snapshot& operator=(const Snapshot&) = delete;
-  void Drop() {
-    for (Node* n : order) release(n);
-    order.clear();
-  }
-};
-
-// 20 us: below this a hand-off (5 to 60 us to wake a sleeping worker) costs more than it brings.
-constexpr double kSmallCost = 20'000;
-
-bool is_small(const runtime::Program& program) {
-  double cost = 0;
-  for (const runtime::Step& step : program.steps) cost += step.cost_ns;
-  return program.steps.size() <= 16 && cost <= kSmallCost;
-}
-
-StatusOr<std::shared_ptr<const runtime::Program>> make_plan(ContextState& state, Plan& plan,
-                                                            std::span<Node* const> order,
-                                                            std::span<const std::uint64_t> key) {
-  const std::lock_guard planning(plan.planning);
-  if (plan.ready.load(std::memory_order_acquire)) {
-    state.plans().hits.fetch_add(1, std::memory_order_relaxed);
-    return plan.program;
-  }
-  auto program = state.Compile(lower(order, key));
-  if (!program.ok()) return program.status();
-  state.plans().planned.fetch_add(1, std::memory_order_relaxed);
-  plan.program = *std::move(program);
-  plan.small = is_small(*plan.program);
-  plan.ready.store(true, std::memory_order_release);
-  return plan.program;
-}
-
-StatusOr<std::shared_ptr<const runtime::Program>> plan_guarded(ContextState& state,
-                                                               const std::shared_ptr<Plan>& plan,
-                                                               Snapshot& snapshot) {
-  StatusOr<std::shared_ptr<const runtime::Program>> result = Status(Code::internal, "not planned");
-  try {
-    result = make_plan(state, *plan, snapshot.order, snapshot.key);
-  } catch (const std::bad_alloc&) {
-    result = Status(Code::resource_exhausted, "out of memory while planning");
-  } catch (const std::exception& e) {
-    result = Status(Code::internal, std::string("planning failed: ") + e.what());
-  }
-  if (!result.ok()) state.plans().Remove(plan);
-  snapshot.Drop();
-  return result;
-}
-
 // The inputs of a run. REQUIRES: graph lock (for the leaves).
 void fill_inputs(ContextState& state, const Walk& walk, std::vector<Ref<Value>>& inputs) {
   inputs.reserve(walk.inputs.size());
@@ -85,9 +27,7 @@ void fill_inputs(ContextState& state, const Walk& walk, std::vector<Ref<Value>>&
       inputs.push_back(value_of(*in.leaf));
       continue;
     }
-    Ref<runtime::Buffer> buffer = state.engine().Allocate(8).value();
-    std::memcpy(buffer->data(), &in.bits, 8);
-    inputs.push_back(Value::Ready(std::move(buffer)));
+    inputs.push_back(scalar_value(state, in.bits));
   }
 }
 
@@ -223,7 +163,11 @@ StatusOr<Ref<runtime::Run>> start(std::span<const Tensor> roots, const EvalOptio
   } else {
     auto snapshot =
         std::make_shared<Snapshot>(std::vector<Node*>(walk.order), std::vector<std::uint64_t>(walk.key));
-    s.request.plan = [held = s.state, plan, snapshot] { return plan_guarded(*held, plan, *snapshot); };
+    s.request.plan = [held = s.state, plan, snapshot] {
+      auto program = make_plan(*held, plan, *snapshot);
+      snapshot->Drop();
+      return program;
+    };
   }
   s.request.reserve_bytes = walk.output_bytes;
   s.request.stop = options.stop;
