@@ -79,13 +79,16 @@ class Memory final : public RefCounted {
   StatusOr<Ref<Buffer>> Allocate(std::size_t bytes);
   /// Gives cached blocks back to the allocator.
   void Trim();
+  /// Trims, and keeps nothing from now on: for the end of the engine.
+  void Close();
   MemoryStats stats() const;
   std::int64_t limit() const { return limit_; }
   DeviceId device() const { return device_; }
 
  private:
   friend class Buffer;
-  // Classes: 64 B to 2^47 in steps of a quarter of a power of two, so that at most 1/5 of a block is unused.
+  // Classes: 64 B to 2^47 in steps of a quarter of a power of two, so that at most a fifth of a
+  // block is unused.
   static constexpr int kClasses = 168;
   struct SizeClass {
     std::mutex mutex;
@@ -98,6 +101,7 @@ class Memory final : public RefCounted {
   const std::shared_ptr<Allocator> allocator_;
   const std::int64_t limit_;
   std::atomic<std::int64_t> live_bytes_{0}, peak_bytes_{0}, cached_bytes_{0}, system_allocations_{0};
+  std::atomic<bool> closed_{false};
   std::array<SizeClass, kClasses> classes_;
 };
 

@@ -47,8 +47,8 @@ struct EngineOptions {
   double spin_us = 20;
   /// Test hook: no sequential path for small programs.
   bool always_concurrent = false;
-  std::shared_ptr<Allocator> allocator;    // null: default_allocator()
-  std::shared_ptr<ExecutorHook> executor;  // null: threads of the engine's own
+  std::shared_ptr<Allocator> allocator{};    // null: default_allocator()
+  std::shared_ptr<ExecutorHook> executor{};  // null: threads of the engine's own
 };
 
 enum class Priority : std::uint8_t { high, low };

@@ -22,6 +22,7 @@
 namespace leat::runtime {
 
 class Run;
+class RunState;
 
 class Value final : public RefCounted {
  public:
@@ -65,18 +66,18 @@ class Value final : public RefCounted {
   Ref<Run> producer() const;
 
  private:
-  friend class Run;
-  friend class Engine;
-  friend class EngineCore;
+  friend class RunState;
   bool Complete(State state, Ref<Buffer> buffer, Status status);
-  void SetProducer(Run* run);
+  void SetProducer(RunState* run);
+  /// Whether it is done, or its producer has started.
+  bool OnTheWay() const;
   void Lock() const;
   void Unlock() const { lock_.clear(std::memory_order_release); }
 
   std::atomic<State> state_{State::pending};
   mutable std::atomic_flag lock_;                  // guards what follows
   mutable std::atomic<std::uint32_t> waiters_{0};  // threads in Wait, which sleep on it
-  Run* producer_ = nullptr;                        // alive while this is pending
+  RunState* producer_ = nullptr;                   // alive while this is pending
   Ref<Buffer> buffer_;
   Status status_;
   std::vector<std::function<void(Value&)>> listeners_;

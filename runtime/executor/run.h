@@ -29,19 +29,19 @@ namespace leat::runtime {
 struct RunRequest {
   /// What to run; or, where null, `plan` makes it: on the pool as the run's first job, or on the thread of a
   /// waiting caller who helps. An error of `plan` is a failure of the run.
-  std::shared_ptr<const Program> program;
-  std::function<StatusOr<std::shared_ptr<const Program>>()> plan;
+  std::shared_ptr<const Program> program{};
+  std::function<StatusOr<std::shared_ptr<const Program>>()> plan{};
   /// One per input and output of the program. Inputs may be pending, poisoned or failed; outputs are pending
   /// and not asked of another run. An output that was given a Buffer is written there.
-  std::vector<Ref<Value>> inputs;
-  std::vector<Ref<Value>> outputs;
+  std::vector<Ref<Value>> inputs{};
+  std::vector<Ref<Value>> outputs{};
   /// Ordinals of inputs whose memory the run may reuse for outputs. Their content is gone afterwards.
-  std::vector<std::uint32_t> donate;
+  std::vector<std::uint32_t> donate{};
   /// What Submit reserves before the plan is known: the bytes of the outputs.
   std::int64_t reserve_bytes = 0;
-  std::stop_token stop;
-  std::optional<std::chrono::steady_clock::time_point> deadline;
-  std::string label;  // for traces and stall reports
+  std::stop_token stop{};
+  std::optional<std::chrono::steady_clock::time_point> deadline{};
+  std::string label{};  // for traces and stall reports
 };
 
 class Run : public RefCounted {

@@ -193,11 +193,13 @@ class Builder {
     std::vector<std::uint32_t> last(outputs, kNone);  // the last ordinal seen of a buffer, at its index
     for (std::uint32_t o = 0; o < outputs; ++o) {
       const BufferInfo& buffer = p_.buffers[p_.outputs[o]];
+      if (buffer.kind == BufferInfo::Kind::input) g_->passed_through.emplace_back(buffer.index, o);
       if (buffer.kind != BufferInfo::Kind::output) continue;
       if (o == buffer.index) continue;
       g_->next_alias[last[buffer.index] == kNone ? buffer.index : last[buffer.index]] = o;
       last[buffer.index] = o;
     }
+    std::sort(g_->passed_through.begin(), g_->passed_through.end());
     std::vector<std::uint32_t> count(inputs + outputs + 1, 0);
     const auto slot = [&](const BufferInfo& b) {
       return b.kind == BufferInfo::Kind::input    ? b.index

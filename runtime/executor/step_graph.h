@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "leat/status.h"
@@ -66,6 +67,8 @@ struct StepGraph {
   std::vector<std::uint32_t> input_edges;
   /// Per output ordinal: how many steps write its buffer, and the next ordinal of the same buffer (or ~0).
   std::vector<std::uint32_t> output_writers, next_alias;
+  /// Outputs that are inputs: (input ordinal, output ordinal), sorted.
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> passed_through;
   /// Per output ordinal: the input whose memory it may take when that is donated, and ~0 for none.
   std::vector<std::uint32_t> donor;
 

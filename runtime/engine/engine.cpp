@@ -1,0 +1,229 @@
+#include "runtime/engine/engine.h"
+
+#include <algorithm>
+#include <new>
+#include <string>
+#include <system_error>
+#include <thread>
+
+#include "runtime/engine/cpu_count.h"
+#include "runtime/engine/engine_core.h"
+#include "runtime/engine/fp_environment.h"
+#include "runtime/engine/futex.h"
+#include "runtime/executor/items.h"
+
+namespace leat::runtime {
+namespace {
+
+// A run that never began: it is done, and its outputs say why.
+Ref<Run> stillborn(const std::shared_ptr<EngineCore>& core, RunRequest request, Status why) {
+  Ref<RunState> run = make_ref<RunState>(core, std::move(request), 0);
+  core->admission.Reserve(*run, true);
+  run->Fail(std::move(why));
+  run->Finish();
+  return run;
+}
+
+Ref<RunState> make_run(const std::shared_ptr<EngineCore>& core, RunRequest request) {
+  return make_ref<RunState>(core, std::move(request), core->next_run.fetch_add(1, std::memory_order_relaxed));
+}
+
+void begin(EngineCore& core, RunState& run) {
+  run.Watch();
+  if (run.request.program) {
+    run.Plan();
+  } else {
+    core.pool.Schedule([run = Ref<RunState>::Share(&run)] { run->Plan(); }, Priority::high);
+  }
+}
+
+// Work for a submitter who is over the bounds: any step of any run.
+bool help_anyone(EngineCore& core) {
+  Worker* seat = core.pool.EnterHelper();
+  if (!seat) return false;
+  Item item = core.pool.TakeInjected();
+  if (item == kNoItem) item = core.pool.FindFor(*seat, [](Item) { return true; });
+  if (item != kNoItem) {
+    const FpScope fp;
+    const InsideScope inside;
+    core.Execute(*seat, item);
+  }
+  core.pool.LeaveHelper(seat);
+  return item != kNoItem;
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<Engine>> Engine::Create(EngineOptions options) {
+  const auto bad = [](std::string what) {
+    return Status(Code::invalid_argument, "engine: " + std::move(what));
+  };
+  if (options.workers < 0 || options.workers > 4096) return bad("workers must be 0 to 4096");
+  if (options.virtual_devices < 1 || options.virtual_devices > 256)
+    return bad("virtual_devices must be 1 to 256");
+  if (options.memory_limit < 0 || options.max_bytes_in_flight < 0) return bad("a limit is negative");
+  if (options.max_runs_in_flight < 0 || options.max_runs_in_flight > static_cast<int>(kRunSlots)) {
+    return bad("max_runs_in_flight must be 0 to " + std::to_string(kRunSlots));
+  }
+  if (!(options.spin_us >= 0)) return bad("spin_us is negative");
+  if (options.workers == 0) options.workers = usable_cpus();
+  if (options.max_runs_in_flight == 0) options.max_runs_in_flight = 1024;
+  if (!options.allocator) options.allocator = default_allocator();
+  try {
+    auto core = std::make_shared<EngineCore>(std::move(options));
+    core->pool.Start(core);
+    return std::unique_ptr<Engine>(new Engine(std::move(core)));
+  } catch (const std::bad_alloc&) {
+    return Status(Code::resource_exhausted, "out of memory while making an engine");
+  } catch (const std::system_error& e) {
+    return Status(Code::resource_exhausted,
+                  std::string("cannot start the threads of an engine: ") + e.what());
+  }
+}
+
+Engine::Engine(std::shared_ptr<EngineCore> core) : core_(std::move(core)) {
+  core_->pool.on_jobs_done = [core = core_.get()] { core->admission.NotifyIdle(); };
+}
+
+Engine::~Engine() {
+  const Status usable = core_->CheckUsable();
+  if (usable.code() == Code::failed_precondition) {
+    // A forked child: the threads, and whatever lock they held, are gone. Leaking is all that is safe.
+    core_->pool.Abandon();
+    core_->timer.Abandon();
+    new std::shared_ptr<EngineCore>(std::move(core_));
+    return;
+  }
+  core_->closed.store(true, std::memory_order_release);
+  for (const Ref<RunState>& run : core_->admission.Runs()) {
+    run->Fail(Status(Code::context_gone, "the engine was destroyed before the run was done"));
+  }
+  core_->pool.DropLowPriority();
+  const auto close = [](const std::shared_ptr<EngineCore>& core) {
+    core->Kick();
+    if (core->pool.synchronous()) core->pool.Drain();
+    core->admission.AwaitIdle([&] { return core->pool.jobs_pending() == 0; });
+    core->timer.Stop();
+    core->pool.Stop();
+    core->instances.Trim(true);
+    for (const Ref<Memory>& memory : core->memories) memory->Close();
+  };
+  if (OnPoolThread() && !core_->pool.synchronous()) {
+    // The last owner is a continuation: its thread cannot wait for itself.
+    std::thread([core = core_, close] { close(core); }).detach();
+    return;
+  }
+  close(core_);
+}
+
+bool Engine::OnPoolThread() { return this_place().worker != nullptr || this_place().inside > 0; }
+
+Ref<Run> Engine::Submit(RunRequest request) {
+  if (Status s = core_->CheckUsable(); !s.ok()) return stillborn(core_, std::move(request), std::move(s));
+  const Ref<RunState> run = make_run(core_, std::move(request));
+  const bool never_wait = core_->pool.synchronous() || OnPoolThread();
+  for (;;) {
+    const std::uint64_t epoch = core_->admission.epoch();
+    if (core_->admission.Reserve(*run, never_wait)) break;
+    if (!help_anyone(*core_)) core_->admission.AwaitRelease(epoch);
+  }
+  begin(*core_, *run);
+  return run;
+}
+
+StatusOr<Ref<Run>> Engine::TrySubmit(RunRequest request) {
+  if (Status s = core_->CheckUsable(); !s.ok()) return s;
+  if (!request.program) {
+    if (!request.plan) return Status(Code::invalid_argument, "a run without a program");
+    StatusOr<std::shared_ptr<const Program>> planned = request.plan();
+    if (!planned.ok()) return planned.status();
+    request.program = *std::move(planned);
+  }
+  const std::int64_t peak = std::max(request.program->peak_bytes, request.reserve_bytes);
+  request.reserve_bytes = peak;
+  const Ref<RunState> run = make_run(core_, std::move(request));
+  if (!core_->admission.Reserve(*run, false)) {
+    EngineStats now;
+    core_->admission.FillStats(now);
+    return Status(Code::resource_exhausted, "no room for a run of " + std::to_string(peak) +
+                                                " bytes: " + std::to_string(now.runs_in_flight) + " of " +
+                                                std::to_string(core_->options.max_runs_in_flight) +
+                                                " runs and " + std::to_string(now.bytes_in_flight) + " of " +
+                                                std::to_string(core_->options.max_bytes_in_flight) +
+                                                " bytes are in flight");
+  }
+  begin(*core_, *run);
+  return Ref<Run>(run);
+}
+
+Status Engine::RunInline(RunRequest request) {
+  if (Status s = core_->CheckUsable(); !s.ok()) {
+    stillborn(core_, std::move(request), s);
+    return s;
+  }
+  if (!std::all_of(request.inputs.begin(), request.inputs.end(),
+                   [](const Ref<Value>& v) { return v->done(); })) {
+    const Ref<Run> run = Submit(std::move(request));
+    if (Status s = run->Wait(); !s.ok()) return s;
+    return run->status();
+  }
+  const Ref<RunState> run = make_run(core_, std::move(request));
+  core_->admission.Reserve(*run, true);
+  run->RunHere();
+  return run->status();
+}
+
+void Engine::Schedule(std::function<void()> job, Priority priority) {
+  core_->pool.Schedule(std::move(job), priority);
+}
+
+Status Engine::WaitIdle() {
+  if (Status s = core_->CheckUsable(); !s.ok()) return s;
+  if (OnPoolThread()) {
+    return Status(Code::would_deadlock, "waiting for an idle engine on a thread of its pool could never end");
+  }
+  if (core_->pool.synchronous()) core_->pool.Drain();
+  core_->admission.AwaitIdle([&] { return core_->pool.jobs_pending() == 0; });
+  return {};
+}
+
+StatusOr<Ref<Buffer>> Engine::Allocate(std::size_t bytes, DeviceId device) {
+  if (device >= core_->memories.size()) {
+    return Status(Code::invalid_argument, "device " + std::to_string(device) + " does not exist");
+  }
+  StatusOr<Ref<Buffer>> buffer = core_->memories[device]->Allocate(bytes);
+  if (buffer.ok() || buffer.status().code() != Code::resource_exhausted) return buffer;
+  core_->instances.Trim(true);
+  return core_->memories[device]->Allocate(bytes);
+}
+
+Memory& Engine::memory(DeviceId device) { return *core_->memories[device]; }
+int Engine::workers() const { return core_->pool.workers(); }
+int Engine::devices() const { return static_cast<int>(core_->memories.size()); }
+const EngineOptions& Engine::options() const { return core_->options; }
+
+EngineStats Engine::stats() const {
+  EngineStats s;
+  core_->admission.FillStats(s);
+  s.steps_run = core_->serial_steps.load(std::memory_order_relaxed);
+  for (const std::unique_ptr<Worker>& w : core_->pool.places()) {
+    s.steps_run += w->steps.load(std::memory_order_relaxed);
+    s.steals += w->steals.load(std::memory_order_relaxed);
+    s.wakes += w->wakes.load(std::memory_order_relaxed);
+    s.sleeps += w->sleeps.load(std::memory_order_relaxed);
+  }
+  s.jobs = core_->pool.jobs_done();
+  for (const Ref<Memory>& memory : core_->memories) s.memory.push_back(memory->stats());
+  return s;
+}
+
+void Engine::TrimMemory() {
+  core_->instances.Trim(true);
+  for (const Ref<Memory>& memory : core_->memories) memory->Trim();
+}
+
+void Engine::SetTracing(bool on) { core_->tracing.store(on, std::memory_order_relaxed); }
+std::vector<TraceEvent> Engine::TakeTrace() { return core_->TakeTrace(); }
+std::string Engine::ExplainWait(const Value& value) const { return explain_wait(value); }
+
+}  // namespace leat::runtime

@@ -1,0 +1,57 @@
+// What an engine is made of. Runs, values with listeners and posted jobs keep it alive; Engine closes it.
+//
+// Thread-safe. Ownership: the pool's threads, memories, idle instances, and through Admission every run in
+// flight. Nothing here is process-wide.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/engine/admission.h"
+#include "runtime/engine/deadline_timer.h"
+#include "runtime/engine/engine.h"
+#include "runtime/engine/pool.h"
+#include "runtime/executor/instance.h"
+
+namespace leat::runtime {
+
+class EngineCore final : public Pool::Client, public std::enable_shared_from_this<EngineCore> {
+ public:
+  explicit EngineCore(EngineOptions options);
+  ~EngineCore();
+
+  // Pool::Client
+  void Execute(Worker& me, Item item) override;
+  void RunJob(Worker& me, std::function<void()> job, Priority priority) override;
+
+  /// Starts (or buries) every run that admission lets through.
+  void Kick();
+  /// Runs all steps of a bound run in order on this thread; `me` may be null.
+  void RunSerially(Worker* me, RunState& run);
+  /// The status that a forked child gets; ok in the process that made the engine.
+  Status CheckUsable() const;
+  std::vector<TraceEvent> TakeTrace();
+
+  const EngineOptions options;
+  Memories memories;
+  Admission admission;
+  InstancePool instances;
+  DeadlineTimer timer;
+  Pool pool;
+  std::atomic<bool> tracing{false};
+  std::atomic<bool> closed{false};
+  std::atomic<std::uint64_t> next_run{1};
+  std::atomic<std::uint64_t> serial_steps{0};  // run on threads without a place
+  TraceBuffer run_trace;
+
+  /// Runs estimated shorter than this are not worth a second thread: waking one takes 5 to 60 us.
+  static constexpr double kSerialNs = 20'000;
+
+ private:
+  void Walk(Worker& me, Item item);
+  const std::uint32_t fork_generation_;
+};
+
+}  // namespace leat::runtime

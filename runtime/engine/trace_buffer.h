@@ -1,0 +1,49 @@
+// Where one thread of an engine notes what it did while tracing is on.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/engine/trace.h"
+#include "runtime/program/program.h"
+
+namespace leat::runtime {
+
+/// What the records of one run share.
+struct TraceRun {
+  std::uint64_t id = 0;
+  std::string label;
+  std::shared_ptr<const Program> program;
+};
+
+struct TraceRecord {
+  TraceEvent::Kind kind;
+  std::uint32_t step;
+  std::int64_t begin_ns, end_ns;
+  std::int64_t first_unit, last_unit;
+  std::shared_ptr<const TraceRun> run;
+};
+
+class TraceBuffer {
+ public:
+  void Add(TraceRecord record) {
+    const std::lock_guard lock(mutex_);  // contended only by whoever takes the trace
+    records_.push_back(std::move(record));
+  }
+  std::vector<TraceRecord> Take() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(records_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<TraceRecord> records_;
+};
+
+/// The record as an event of `track`.
+TraceEvent make_event(const TraceRecord& record, std::int32_t track);
+
+}  // namespace leat::runtime

@@ -1,0 +1,21 @@
+// A step that copies a buffer to one of the same size on another device of this machine's memory.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "runtime/program/program.h"
+
+namespace leat::runtime {
+
+/// Uses: the source, then the destination. Units are blocks of kCopyBlock bytes.
+inline constexpr std::int64_t kCopyBlock = 256 << 10;
+struct CopyPlan {
+  std::shared_ptr<const StepBody> body;
+  std::int64_t units = 1;
+  double cost_ns = 0;
+};
+/// REQUIRES: bytes >= 0.
+CopyPlan plan_copy(std::int64_t bytes);
+
+}  // namespace leat::runtime

@@ -1,0 +1,99 @@
+#include "runtime/executor/faults.h"
+
+#include <utility>
+#include <vector>
+
+namespace leat::runtime {
+namespace {
+
+// A path longer than this says how many more steps there were.
+constexpr int kMostNotes = 8;
+
+}  // namespace
+
+std::optional<std::uint32_t> Faults::BadInput(std::uint32_t step) const {
+  const std::lock_guard lock(mutex_);
+  std::optional<std::uint32_t> bad;
+  for (const Use& use : program_.steps[step].uses) {
+    if (use.write) continue;
+    const auto found = taints_.find(use.buffer);
+    if (found == taints_.end()) continue;
+    if (!found->second.failure) return use.buffer;
+    if (!bad) bad = use.buffer;
+  }
+  return bad;
+}
+
+void Faults::Spread(std::uint32_t step, std::uint32_t from) {
+  const std::lock_guard lock(mutex_);
+  const Taint& source = taints_.at(from);
+  Taint taint{source.status, source.failure, step, from, 0};
+  for (const Use& use : program_.steps[step].uses) {
+    if (use.write) taints_.try_emplace(use.buffer, taint);
+  }
+}
+
+void Faults::Add(std::uint32_t buffer, Taint taint) {
+  const std::lock_guard lock(mutex_);
+  const auto [found, added] = taints_.try_emplace(buffer, taint);
+  if (!added && found->second.step == taint.step && taint.order < found->second.order) {
+    found->second = std::move(taint);
+  }
+}
+
+Status Faults::Locate(std::uint32_t step, Status fault, std::size_t source) const {
+  const std::vector<std::uint32_t>& sources = program_.steps[step].sources;
+  if (fault.where().known() || source >= sources.size()) return fault;
+  const Source& origin = program_.sources[sources[source]];
+  std::string message = fault.message();
+  if (!origin.signature.empty()) message += "\n  in " + origin.signature;
+  return Status(fault.code(), std::move(message), origin.location.source);
+}
+
+void Faults::AddOfStep(std::uint32_t step, std::uint32_t buffer, Status fault, std::size_t source,
+                       std::int64_t order) {
+  Add(buffer, {Locate(step, std::move(fault), source), false, step, buffer, order});
+}
+
+bool Faults::Has(std::uint32_t buffer) const {
+  const std::lock_guard lock(mutex_);
+  return taints_.contains(buffer);
+}
+
+std::string Faults::Name(std::uint32_t step) const {
+  const Step& s = program_.steps[step];
+  std::string text = s.name;
+  if (!s.sources.empty()) {
+    const Source& source = program_.sources[s.sources.front()];
+    if (!source.signature.empty()) text = source.signature;
+    if (source.location.source.known()) {
+      text += std::string(" (at ") + source.location.source.file + ":" +
+              std::to_string(source.location.source.line) + ")";
+    }
+  }
+  return text;
+}
+
+Taint Faults::Report(std::uint32_t buffer) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::uint32_t> path;  // from the value back to the origin
+  const Taint* taint = &taints_.at(buffer);
+  std::size_t steps = 0;
+  for (std::uint32_t b = buffer; taint->from != b && taint->step != Taint::kInput; ++steps) {
+    path.push_back(taint->step);
+    b = taint->from;
+    taint = &taints_.at(b);
+  }
+  Taint result = *taint;
+  int notes = 0;
+  for (auto step = path.rbegin(); step != path.rend(); ++step, ++notes) {
+    if (notes == kMostNotes) {
+      result.status = result.status.WithNote("and " + std::to_string(steps - kMostNotes) + " more steps");
+      break;
+    }
+    result.status = result.status.WithNote("needed by " + Name(*step));
+  }
+  return result;
+}
+
+}  // namespace leat::runtime

@@ -1,0 +1,52 @@
+// The faults of one run: which buffers have no content, why, and along which path that spread.
+//
+// A buffer is tainted by a fault of the computation (poison) or because an input failed (retryable). Only
+// touched once something went wrong; thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "leat/status.h"
+#include "runtime/program/program.h"
+
+namespace leat::runtime {
+
+struct Taint {
+  Status status;                // of the origin
+  bool failure = false;         // of another run: the value may be tried again
+  std::uint32_t step = kInput;  // that spread it, or where it began
+  std::uint32_t from = 0;       // the buffer it came from; this one itself: it began here
+  std::int64_t order = 0;       // of faults of one step, the one of the first units counts
+
+  static constexpr std::uint32_t kInput = ~0u;  // it arrived with an input
+};
+
+class Faults {
+ public:
+  explicit Faults(const Program& program) : program_(program) {}
+  /// A buffer read by `step` that has no content; poison before failures, then the first use.
+  std::optional<std::uint32_t> BadInput(std::uint32_t step) const;
+  /// Every buffer that `step` writes has no content, because `from` has none.
+  void Spread(std::uint32_t step, std::uint32_t from);
+  void Add(std::uint32_t buffer, Taint taint);
+  /// `fault` of Step::sources[source], in units from `order` on: with the source's op and location, where the
+  /// fault names none itself.
+  void AddOfStep(std::uint32_t step, std::uint32_t buffer, Status fault, std::size_t source,
+                 std::int64_t order);
+  bool Has(std::uint32_t buffer) const;
+  /// What a value of this buffer reports: the origin's status, with a note per step on the path.
+  Taint Report(std::uint32_t buffer) const;
+
+ private:
+  std::string Name(std::uint32_t step) const;
+  Status Locate(std::uint32_t step, Status fault, std::size_t source) const;
+  const Program& program_;
+  mutable std::mutex mutex_;
+  std::unordered_map<std::uint32_t, Taint> taints_;
+};
+
+}  // namespace leat::runtime
