@@ -130,7 +130,11 @@ void repeat_each(const void* from, int bytes, std::int64_t count, std::int64_t t
   visit_width(bytes, [&]<class U>(U) {
     const U* in = static_cast<const U*>(from);
     U* out = static_cast<U*>(to);
-    for (std::int64_t i = 0; i < count; ++i) out = std::fill_n(out, times, in[i]);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const U element = in[i];
+      for (std::int64_t t = 0; t < times; ++t) out[t] = element;
+      out += times;
+    }
   });
 }
 

@@ -2,6 +2,8 @@
 // tile_loop_templates.h for the linkage.
 #pragma once
 
+#include <bit>
+
 #include "ir/meaning/reduction.h"
 #include "runtime/cpu/tile_loop_templates.h"
 
@@ -44,10 +46,12 @@ struct ReductionOf {
       lanes[0] = R::Join(lanes[0], lanes[1]);
       return;
     }
-    for (std::int64_t half = kLanes / 2; half > 0; half /= 2) {
-      for (std::int64_t l = 0; l < half && l + half < present; ++l) {
-        lanes[l] = R::Join(lanes[l], lanes[l + half]);
-      }
+    // Steps that would find no partner are left out; after the first one every lane below `half` is there.
+    std::int64_t left = present;
+    for (auto half = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(present))) / 2;
+         half > 0; half /= 2) {
+      for (std::int64_t l = 0; l + half < left; ++l) lanes[l] = R::Join(lanes[l], lanes[l + half]);
+      left = half;
     }
   }
 
@@ -55,6 +59,10 @@ struct ReductionOf {
     S* out = static_cast<S*>(out_bytes);
     const S* x = static_cast<const S*>(x_bytes);
     T lanes[kLanes];
+    if (count == 1) {
+      for (std::int64_t r = 0; r < rows; ++r) out[r] = x[r];
+      return;
+    }
     for (std::int64_t r = 0; r < rows; ++r, x += count) {
       Lanes(lanes, x, count, 0);
       JoinLanes(lanes, count < kLanes ? count : kLanes);
