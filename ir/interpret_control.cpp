@@ -69,6 +69,11 @@ StatusOr<std::vector<Array>> run_custom_call(const Node& node, std::span<const A
   } catch (...) {
     return failed("threw something that is not a std::exception");
   }
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (results[i].type != node.results[i] || results[i].bytes == nullptr) {
+      return failed("replaced output " + std::to_string(i) + " by an array of another type");
+    }
+  }
   return results;
 }
 

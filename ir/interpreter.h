@@ -45,7 +45,7 @@ struct InterpretOptions {
 /// from the inputs. Intermediates live until their last use. A fault (division by zero, an index out of
 /// range) is an out_of_range or invalid_argument Status that names the op and its location; a custom
 /// function that fails or throws is custom_op_failed; no memory is resource_exhausted. A while_loop runs
-/// for as long as its condition holds: there is no bound.
+/// for as long as its condition holds: there is no bound. REQUIRES: verify(graph).ok().
 StatusOr<std::vector<Array>> interpret(const Graph& graph, std::span<const Array> inputs,
                                        const InterpretOptions& options = {});
 

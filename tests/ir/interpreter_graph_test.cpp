@@ -97,12 +97,18 @@ TEST(InterpretControl, CustomCallFails) {
   const std::map<std::string, CustomFunction> functions = {
       {"fails", [](auto, auto) { return Status(Code::not_found, "no such row"); }},
       {"throws", [](auto, auto) -> Status { throw std::runtime_error("out of ink"); }},
+      {"retypes",
+       [](auto, std::span<Array> out) {
+         out[0] = array_of<float>({2}, {1, 2});
+         return Status();
+       }},
       {"throws_int", [](auto, auto) -> Status { throw 3; }}};
   const auto run = [&](const std::string& target) {
     return evaluate("%y = custom_call {target=\"" + target + "\"} : f32[]  // at a.cpp:1", {}, {&functions});
   };
   EXPECT_EQ(run("fails"), "custom_op_failed: custom_call \"fails\": no such row (at a.cpp:1)");
   EXPECT_EQ(run("throws"), "custom_op_failed: custom_call \"throws\": threw out of ink (at a.cpp:1)");
+  EXPECT_THAT(run("retypes"), HasSubstr("\"retypes\": replaced output 0 by an array of another type"));
   EXPECT_THAT(run("throws_int"), HasSubstr("threw something that is not a std::exception"));
 }
 

@@ -41,6 +41,20 @@ TEST(InterpretView, Transpose) {
   EXPECT_EQ(evaluate("%x = constant {value=3} : bf16[]\n%y = transpose %x {dims=[]}"), "bf16[] 3");
 }
 
+TEST(InterpretView, TransposeInTiles) {
+  // 37 x 70 is not a multiple of a tile; element i of the operand is i.
+  for (const std::string t : {"i16", "i32", "i64"}) {
+    const StatusOr<Graph> graph =
+        parse("%i = iota {axis=0} : " + t + "[7770]\n%x = reshape %i : " + t +
+              "[3,37,70]\n%y = transpose %x {dims=[2,0,1]}\n%z = convert %y {dtype=i64}");
+    const Array y = (*interpret(*graph, {}))[0];
+    for (std::int64_t e = 0; e < 7770; ++e) {
+      const std::int64_t a = e / 111, b = e / 37 % 3, c = e % 37;
+      ASSERT_EQ(y.as<std::int64_t>()[e], (b * 37 + c) * 70 + a) << t;
+    }
+  }
+}
+
 TEST(InterpretView, Slice) {
   EXPECT_EQ(with_x("%y = slice %x {starts=[0,1], limits=[2,3], strides=[1,1]}"), "i32[2,2] [2, 3, 5, 6]");
   EXPECT_EQ(with_x("%y = slice %x {starts=[1,0], limits=[2,3], strides=[1,2]}"), "i32[1,2] [4, 6]");

@@ -1,0 +1,216 @@
+#include "compiler/frontend/context_state.h"
+
+#include <pthread.h>
+
+#include <shared_mutex>
+#include <thread>
+#include <unordered_map>
+
+#include "compiler/frontend/node.h"
+
+namespace leat::frontend {
+namespace {
+
+struct Registry {
+  std::shared_mutex mutex;
+  std::unordered_map<std::uint32_t, std::weak_ptr<ContextState>> states;
+  std::uint32_t next_id = 1;
+};
+Registry& registry() {
+  static Registry* const kRegistry = new Registry;
+  return *kRegistry;
+}
+
+std::atomic<std::uint32_t> g_forks{0};
+std::uint32_t fork_generation() {
+  static const int kRegistered = pthread_atfork(nullptr, nullptr, [] { g_forks.fetch_add(1); });
+  static_cast<void>(kRegistered);
+  return g_forks.load(std::memory_order_relaxed);
+}
+
+runtime::EngineOptions engine_options(const ContextOptions& o) {
+  runtime::EngineOptions e;
+  e.workers = o.workers;
+  e.virtual_devices = o.cpu_devices;
+  e.memory_limit = o.memory_limit;
+  e.max_bytes_in_flight = o.max_bytes_in_flight;
+  e.max_runs_in_flight = o.max_runs_in_flight;
+  e.synchronous = o.synchronous;
+  return e;
+}
+
+// A user's function as the layers below call it: nothing that it throws gets past here.
+ir::CustomFunction guard_custom(std::string name, CustomFunction function) {
+  return [name = std::move(name), function = std::move(function)](std::span<const ir::Array> inputs,
+                                                                  std::span<ir::Array> outputs) {
+    std::vector<CustomArray> in, out;
+    for (const ir::Array& a : inputs) in.push_back({a.type.dtype, a.type.shape, a.bytes.get()});
+    for (ir::Array& a : outputs) out.push_back({a.type.dtype, a.type.shape, a.bytes.get()});
+    try {
+      const Status s = function(in, out);
+      if (s.ok()) return s;
+      return Status(Code::custom_op_failed, "custom op " + name + ": " + s.message());
+    } catch (const std::exception& e) {
+      return Status(Code::custom_op_failed, "custom op " + name + " threw: " + e.what());
+    } catch (...) {
+      return Status(Code::custom_op_failed,
+                    "custom op " + name + " threw something that is not a std::exception");
+    }
+  };
+}
+
+}  // namespace
+
+ContextState::ContextState(std::uint32_t id, ContextOptions options)
+    : id_(id),
+      options_(std::move(options)),
+      fork_generation_(fork_generation()),
+      plans_(static_cast<std::size_t>(std::max<std::int64_t>(0, options_.plan_cache_entries))) {
+  auto engine = runtime::Engine::Create(engine_options(options_));
+  if (!engine.ok()) throw Error(engine.status());
+  engine_ = *std::move(engine);
+  compiler::CodeOptions code;
+  code.cache_folder = options_.cache_folder;
+  code.vector_bits = options_.vector_bits;
+  if (!options_.synchronous) {
+    code.background = [this](std::function<void()> job) {
+      engine_->Schedule(std::move(job), runtime::Priority::low);
+    };
+  }
+  code_ = compiler::make_code_cache(std::move(code));
+}
+
+ContextState::~ContextState() { Shutdown(); }
+
+std::shared_ptr<ContextState> ContextState::Create(ContextOptions options) {
+  Registry& r = registry();
+  std::uint32_t id;
+  {
+    const std::unique_lock lock(r.mutex);
+    id = r.next_id++;
+  }
+  auto state = std::make_shared<ContextState>(id, std::move(options));
+  const std::unique_lock lock(r.mutex);
+  r.states.emplace(id, state);
+  return state;
+}
+
+const std::shared_ptr<ContextState>& ContextState::Find(std::uint32_t id) {
+  static thread_local std::shared_ptr<ContextState> last;
+  static const std::shared_ptr<ContextState> kNone;
+  if (last != nullptr && last->id_ == id) return last->open() ? last : kNone;
+  Registry& r = registry();
+  std::shared_ptr<ContextState> found;
+  {
+    const std::shared_lock lock(r.mutex);
+    const auto it = r.states.find(id);
+    if (it != r.states.end()) found = it->second.lock();
+  }
+  if (found == nullptr || !found->open()) return kNone;
+  last = std::move(found);
+  return last;
+}
+
+const std::shared_ptr<ContextState>& ContextState::Get(std::uint32_t id, SourceLocation where) {
+  const std::shared_ptr<ContextState>& state = Find(id);
+  if (state == nullptr) {
+    fail(Code::context_gone, "the Context of this value was destroyed before it was computed", where);
+  }
+  return state;
+}
+
+void ContextState::Shutdown() noexcept {
+  // Nothing new is scheduled once this is false: schedulers look at it under the graph lock.
+  {
+    const std::lock_guard lock(graph_lock(id_));
+    if (!open_.exchange(false)) return;
+  }
+  for (std::int32_t n = users_.load(); n != 0; n = users_.load()) users_.wait(n);
+  last_stats_ = stats();
+  if (fork_generation_ == g_forks.load(std::memory_order_relaxed)) {
+    engine_.reset();
+  } else {
+    static_cast<void>(engine_.release());  // a forked child has no threads to wait for
+  }
+  plans_.Clear();
+  code_.reset();
+  {
+    const std::lock_guard lock(custom_mutex_);
+    custom_.clear();
+    replaced_custom_.clear();
+  }
+  Registry& r = registry();
+  const std::unique_lock lock(r.mutex);
+  r.states.erase(id_);
+}
+
+compiler::CompileOptions ContextState::compile_options() {
+  compiler::CompileOptions o;
+  o.exact_contractions = options_.exact_contractions;
+  o.fuse = options_.fuse;
+  o.tier = options_.tier == Tier::tiles          ? compiler::Tier::tiles
+           : options_.tier == Tier::machine_code ? compiler::Tier::machine_code
+                                                 : compiler::Tier::automatic;
+  o.devices.clear();
+  for (int d = 0; d < std::max(1, options_.cpu_devices); ++d) {
+    compiler::DeviceDescription device;
+    device.name = "cpu:" + std::to_string(d);
+    device.workers = engine_->workers();
+    o.devices.push_back(std::move(device));
+  }
+  o.custom_call = [this](std::string_view name) { return FindCustom(name); };
+  return o;
+}
+
+StatusOr<std::shared_ptr<const runtime::Program>> ContextState::Compile(const ir::Graph& graph) {
+  return compiler::compile(graph, compile_options(), *code_);
+}
+
+void ContextState::RegisterCustom(std::string name, CustomFunction function) {
+  auto guarded = std::make_shared<const ir::CustomFunction>(guard_custom(name, std::move(function)));
+  {
+    const std::lock_guard lock(custom_mutex_);
+    auto& slot = custom_[std::move(name)];
+    if (slot != nullptr) replaced_custom_.push_back(slot);
+    slot = std::move(guarded);
+  }
+  plans_.Clear();  // plans hold the functions that they were made with
+}
+
+const ir::CustomFunction* ContextState::FindCustom(std::string_view name) const {
+  const std::lock_guard lock(custom_mutex_);
+  const auto it = custom_.find(name);
+  return it == custom_.end() ? nullptr : it->second.get();
+}
+
+ContextStats ContextState::stats() const {
+  if (engine_ == nullptr || code_ == nullptr) return last_stats_;
+  const runtime::EngineStats e = engine_->stats();
+  const compiler::CodeStats c = code_->stats();
+  ContextStats s;
+  s.runs = runs.load(std::memory_order_relaxed);
+  s.plans = plans_.planned.load(std::memory_order_relaxed);
+  s.plan_hits = plans_.hits.load(std::memory_order_relaxed);
+  s.kernels = c.kernels;
+  s.llvm_runs = c.compiled;
+  s.disk_hits = c.disk_hits;
+  s.compile_seconds = c.compile_seconds;
+  s.recomputed_bytes = recomputed_bytes.load(std::memory_order_relaxed);
+  s.auto_flushes = auto_flushes.load(std::memory_order_relaxed);
+  for (const runtime::MemoryStats& m : e.memory) {
+    s.bytes_live += m.live_bytes;
+    s.bytes_peak += m.peak_bytes;
+  }
+  return s;
+}
+
+void ContextState::CheckProcess(SourceLocation where) const {
+  if (fork_generation_ != g_forks.load(std::memory_order_relaxed)) [[unlikely]] {
+    fail(Code::failed_precondition,
+         "this process was forked from the one that made the Context: its threads are not here; make a new "
+         "one",
+         where);
+  }
+}
+
+}  // namespace leat::frontend

@@ -1,0 +1,87 @@
+// What is behind a Context: the engine, the code cache, the plans, the custom ops.
+//
+// Shared by the Context and by threads that use it at the moment; Shutdown() (from ~Context) cancels and
+// comes to rest, after which only the shell is left. Tensors hold the id, never the state: the registry
+// finds the state while it is open. Thread-safe.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "compiler/compile.h"
+#include "compiler/frontend/plan_cache.h"
+#include "leat/context.h"
+#include "runtime/engine/engine.h"
+
+namespace leat::frontend {
+
+class ContextState {
+ public:
+  static std::shared_ptr<ContextState> Create(ContextOptions options);  // throws Error
+  /// The open Context of this id, or null. Fast for the one that the thread used last.
+  static const std::shared_ptr<ContextState>& Find(std::uint32_t id);
+  /// The same, or throws context_gone.
+  static const std::shared_ptr<ContextState>& Get(std::uint32_t id, SourceLocation where);
+
+  ContextState(std::uint32_t id, ContextOptions options);
+  ~ContextState();
+  void Shutdown() noexcept;
+  bool open() const { return open_.load(std::memory_order_acquire); }
+
+  std::uint32_t id() const { return id_; }
+  const ContextOptions& options() const { return options_; }
+  runtime::Engine& engine() { return *engine_; }
+  compiler::CodeCache& code() { return *code_; }
+  PlanCache& plans() { return plans_; }
+  compiler::CompileOptions compile_options();
+  StatusOr<std::shared_ptr<const runtime::Program>> Compile(const ir::Graph& graph);
+
+  void RegisterCustom(std::string name, CustomFunction function);
+  const ir::CustomFunction* FindCustom(std::string_view name) const;
+  bool HasCustom(std::string_view name) const { return FindCustom(name) != nullptr; }
+
+  ContextStats stats() const;
+  /// A child of fork has the memory but not the threads: throws failed_precondition there.
+  void CheckProcess(SourceLocation where) const;
+
+  /// Keeps the engine there for a while: Shutdown waits until nobody holds one. REQUIRES: open() seen under
+  /// the graph lock, which is still held.
+  class Use {
+   public:
+    explicit Use(ContextState& state) : state_(state) {
+      state_.users_.fetch_add(1, std::memory_order_relaxed);
+    }
+    ~Use() {
+      if (state_.users_.fetch_sub(1, std::memory_order_acq_rel) == 1 && !state_.open())
+        state_.users_.notify_all();
+    }
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+   private:
+    ContextState& state_;
+  };
+
+  std::uint64_t next_walk = 1;  // guarded by the graph lock
+  std::atomic<std::uint64_t> runs{0}, recomputed_bytes{0}, auto_flushes{0};
+
+ private:
+  const std::uint32_t id_;
+  const ContextOptions options_;
+  const std::uint32_t fork_generation_;
+  std::atomic<bool> open_{true};
+  std::atomic<std::int32_t> users_{0};
+  std::unique_ptr<compiler::CodeCache> code_;
+  std::unique_ptr<runtime::Engine> engine_;
+  PlanCache plans_;
+  mutable std::mutex custom_mutex_;
+  // Programs point at these: a replaced one stays until the end.
+  std::map<std::string, std::shared_ptr<const ir::CustomFunction>, std::less<>> custom_;
+  std::vector<std::shared_ptr<const ir::CustomFunction>> replaced_custom_;
+  ContextStats last_stats_;  // after Shutdown
+};
+
+}  // namespace leat::frontend

@@ -1,0 +1,59 @@
+#include "compiler/frontend/planning.h"
+
+#include <cstring>
+
+#include "compiler/frontend/walk.h"
+
+namespace leat::frontend {
+namespace {
+
+// 20 us: below this a hand-off (5 to 60 us to wake a sleeping worker) costs more than it brings.
+constexpr double kSmallCost = 20'000;
+
+bool is_small(const runtime::Program& program) {
+  double cost = 0;
+  for (const runtime::Step& step : program.steps) cost += step.cost_ns;
+  return program.steps.size() <= 16 && cost <= kSmallCost;
+}
+
+StatusOr<std::shared_ptr<const runtime::Program>> plan_now(ContextState& state, Plan& plan,
+                                                           std::span<Node* const> order,
+                                                           std::span<const std::uint64_t> key) {
+  const std::lock_guard planning(plan.planning);
+  if (plan.ready.load(std::memory_order_acquire)) {
+    state.plans().hits.fetch_add(1, std::memory_order_relaxed);
+    return plan.program;
+  }
+  auto program = state.Compile(lower(order, key));
+  if (!program.ok()) return program.status();
+  state.plans().planned.fetch_add(1, std::memory_order_relaxed);
+  plan.program = *std::move(program);
+  plan.small = is_small(*plan.program);
+  plan.ready.store(true, std::memory_order_release);
+  return plan.program;
+}
+
+}  // namespace
+
+StatusOr<std::shared_ptr<const runtime::Program>> make_plan(ContextState& state,
+                                                            const std::shared_ptr<Plan>& plan,
+                                                            const Snapshot& snapshot) {
+  StatusOr<std::shared_ptr<const runtime::Program>> result = Status(Code::internal, "not planned");
+  try {
+    result = plan_now(state, *plan, snapshot.order, snapshot.key);
+  } catch (const std::bad_alloc&) {
+    result = Status(Code::resource_exhausted, "out of memory while planning");
+  } catch (const std::exception& e) {
+    result = Status(Code::internal, std::string("planning failed: ") + e.what());
+  }
+  if (!result.ok()) state.plans().Remove(plan);
+  return result;
+}
+
+runtime::Ref<runtime::Value> scalar_value(ContextState& state, std::uint64_t bits) {
+  runtime::Ref<runtime::Buffer> buffer = state.engine().Allocate(8).value();
+  std::memcpy(buffer->data(), &bits, 8);
+  return runtime::Value::Ready(std::move(buffer));
+}
+
+}  // namespace leat::frontend

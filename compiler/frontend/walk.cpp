@@ -1,0 +1,291 @@
+#include "compiler/frontend/walk.h"
+
+#include <cmath>
+
+#include "compiler/frontend/attribute_words.h"
+
+namespace leat::frontend {
+namespace {
+
+constexpr std::uint64_t kScalar = std::uint64_t{1} << 63;    // a slot that is a scalar
+constexpr std::uint64_t kConstant = std::uint64_t{1} << 62;  // whose bits follow in the key
+
+double number_of(std::uint64_t bits, DType dtype) {
+  switch (dtype) {
+    case DType::f64: return std::bit_cast<double>(bits);
+    case DType::f32: return std::bit_cast<float>(static_cast<std::uint32_t>(bits));
+    case DType::f16: return static_cast<float>(float16::FromBits(static_cast<std::uint16_t>(bits)));
+    case DType::bf16: return static_cast<float>(bfloat16::FromBits(static_cast<std::uint16_t>(bits)));
+    default: return 0;
+  }
+}
+
+// 0, 1 and -1 simplify away, small integer exponents become products: these are part of the structure.
+bool is_structural(const Node& node, std::uint32_t slot, std::uint64_t bits) {
+  const DType dtype = node.scalar_dtype;
+  if (is_float(dtype)) {
+    const double v = number_of(bits, dtype);
+    if (node.op == ir::Op::pow && slot == 1) return v == std::trunc(v) && std::fabs(v) <= 16;
+    return v == 0 || v == 1 || v == -1;
+  }
+  const std::size_t width = 8 * byte_size(dtype);
+  const std::uint64_t all = width == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << width) - 1;
+  return bits <= 1 || bits == all;
+}
+
+// Ops whose result type does not follow from the operands.
+bool is_declared(ir::Op op) {
+  switch (op) {
+    case ir::Op::iota:
+    case ir::Op::reshape:
+    case ir::Op::broadcast:
+    case ir::Op::random_bits:
+    case ir::Op::reorder: return true;
+    default: return false;
+  }
+}
+
+std::uint64_t header(KeyTag tag, const Node& node) {
+  return static_cast<std::uint64_t>(tag) | static_cast<std::uint64_t>(node.op) << 8 |
+         static_cast<std::uint64_t>(node.dtype) << 16 | static_cast<std::uint64_t>(node.scalar_dtype) << 24 |
+         static_cast<std::uint64_t>(node.slot_count) << 32;
+}
+
+}  // namespace
+
+bool has_value(const Node& node) {
+  if (node.value != nullptr)
+    return node.value->state() != runtime::Value::State::failed || node.kind == Kind::leaf;
+  if (node.kind != Kind::projection || node.slot_count == 0) return false;
+  const AttributeBlock* block = node.slots[0].node->attributes;
+  return !block->values.empty() && block->values[node.result]->state() != runtime::Value::State::failed;
+}
+
+runtime::Ref<runtime::Value> value_of(const Node& node) {
+  return node.value != nullptr ? node.value : node.slots[0].node->attributes->values[node.result];
+}
+
+void Walk::Clear() {
+  order.clear();
+  key.clear();
+  inputs.clear();
+  outputs.clear();
+  effects_.clear();
+  recomputed_bytes = 0;
+  output_bytes = 0;
+  traced = false;
+}
+
+void Walk::EmitLeaf(Node* node) {
+  key.push_back(header(KeyTag::leaf, *node) & 0xff00ffu);
+  append_words(node->shape, key);
+  inputs.push_back({node, 0, node->dtype});
+}
+
+void Walk::EmitOperation(Node* node) {
+  if (node->kind == Kind::projection) {
+    key.push_back(static_cast<std::uint64_t>(KeyTag::projection) |
+                  static_cast<std::uint64_t>(node->result) << 8 |
+                  static_cast<std::uint64_t>(node->slots[0].node->ordinal) << 32);
+    return;
+  }
+  key.push_back(header(node->kind == Kind::tuple ? KeyTag::tuple : KeyTag::operation, *node));
+  for (std::uint32_t i = 0; i < node->slot_count; ++i) {
+    if (!node->is_scalar(i)) {
+      key.push_back(node->slots[i].node->ordinal);
+      continue;
+    }
+    const std::uint64_t bits = node->slots[i].bits;
+    const DType dtype = node->op == ir::Op::select && i == 0 ? DType::bool_ : node->scalar_dtype;
+    if (node->is_frozen(i) || is_structural(*node, i, bits)) {
+      key.push_back(kScalar | kConstant);
+      key.push_back(bits);
+    } else {
+      key.push_back(kScalar);
+      inputs.push_back({nullptr, bits, dtype});
+    }
+  }
+  if (is_declared(node->op)) append_words(node->shape, key);
+  if (node->attributes != nullptr) {
+    key.insert(key.end(), node->attributes->words.begin(), node->attributes->words.end());
+  }
+}
+
+void Walk::Visit(Node* root, std::uint64_t mark, bool placeholders) {
+  if (root->mark == mark) return;
+  root->mark = mark;
+  stack_.push_back({root, 0});
+  while (!stack_.empty()) {
+    Frame& frame = stack_.back();
+    Node* const node = frame.node;
+    // A value that is there, or on its way, is where the graph begins.
+    const bool leaf = frame.next == 0 && (has_value(*node) || node->kind == Kind::placeholder);
+    if (!leaf) {
+      bool deeper = false;
+      while (frame.next < node->slot_count) {
+        const std::uint32_t i = frame.next++;
+        if (node->is_scalar(i)) continue;
+        Node* const operand = node->slots[i].node;
+        if (operand->mark == mark) continue;
+        operand->mark = mark;
+        stack_.push_back({operand, 0});  // `frame` is dangling from here on
+        deeper = true;
+        break;
+      }
+      if (deeper) continue;
+    }
+    stack_.pop_back();
+    node->ordinal = static_cast<std::uint32_t>(order.size());
+    order.push_back(node);
+    if (leaf) {
+      if (node->kind == Kind::placeholder && !placeholders) traced = true;
+      EmitLeaf(node);
+      continue;
+    }
+    if (node->evaluations > 0 && node->kind != Kind::tuple) {
+      recomputed_bytes += static_cast<std::uint64_t>(node->shape.num_elements()) * byte_size(node->dtype);
+    }
+    if (node->evaluations < 1u << 30) ++node->evaluations;
+    if (node->kind == Kind::tuple && ir::op_info(node->op).is(ir::kEffect)) effects_.push_back(node);
+    EmitOperation(node);
+  }
+}
+
+void Walk::Run(std::span<Node* const> roots, std::uint64_t mark, bool placeholders) {
+  for (Node* root : roots) Visit(root, mark, placeholders);
+  for (Node* root : roots) outputs.push_back({root, 0});
+  // An op with an effect runs once: all its results are kept.
+  for (Node* tuple : effects_) {
+    for (std::uint32_t r = 0; r < tuple->attributes->results.size(); ++r) outputs.push_back({tuple, r});
+  }
+  key.push_back(static_cast<std::uint64_t>(KeyTag::outputs) | static_cast<std::uint64_t>(outputs.size())
+                                                                  << 8);
+  for (const WalkOutput& o : outputs) {
+    key.push_back(static_cast<std::uint64_t>(o.node->ordinal) << 32 | o.result);
+    const ir::Type& t = o.node->kind == Kind::tuple ? o.node->attributes->results[o.result]
+                                                    : ir::Type{o.node->dtype, o.node->shape};
+    output_bytes += t.shape.num_elements() * static_cast<std::int64_t>(byte_size(t.dtype));
+  }
+}
+
+namespace {
+
+// Reads a key back.
+class Reader {
+ public:
+  explicit Reader(std::span<const std::uint64_t> words) : words_(words) {}
+  std::uint64_t Next() { return words_[at_++]; }
+  void Skip(std::size_t count) { at_ += count; }
+
+ private:
+  std::span<const std::uint64_t> words_;
+  std::size_t at_ = 0;
+};
+
+class Lowering {
+ public:
+  explicit Lowering(std::span<Node* const> order) : order_(order) { values_.reserve(order.size()); }
+
+  ir::Graph Run(std::span<const std::uint64_t> key) {
+    Reader reader(key);
+    graph_.nodes.reserve(2 * order_.size());
+    graph_.locations.reserve(order_.size() + 1);
+    for (Node* node : order_) {
+      location_ = graph_.AddLocation(
+          {node->where,
+           node->label != 0 ? name_of(node->label.load(std::memory_order_relaxed)) : std::string(),
+           node->scope != 0 ? name_of(node->scope) : std::string()});
+      const std::uint64_t word = reader.Next();
+      switch (static_cast<KeyTag>(word & 0xff)) {
+        case KeyTag::leaf:
+          reader.Skip(reader.Next());
+          values_.push_back(Parameter(node->type()));
+          break;
+        case KeyTag::projection:
+          values_.push_back({values_[word >> 32].node, static_cast<std::uint32_t>(word >> 8 & 0xffffff)});
+          break;
+        case KeyTag::operation:
+        case KeyTag::tuple: Operation(*node, word, reader); break;
+        case KeyTag::outputs: break;
+      }
+    }
+    const std::uint64_t count = reader.Next() >> 8;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const std::uint64_t word = reader.Next();
+      ir::Value v = values_[word >> 32];
+      if (order_[word >> 32]->kind == Kind::tuple) v.result = static_cast<std::uint32_t>(word);
+      graph_.outputs.push_back(v);
+    }
+    return std::move(graph_);
+  }
+
+ private:
+  ir::Value Parameter(ir::Type type) {
+    return graph_.AddParameter("p" + std::to_string(graph_.parameters.size()), std::move(type), location_);
+  }
+  ir::Value Broadcast(ir::Value v, const Shape& shape) {
+    const ir::Type& type = graph_.type(v);
+    std::vector<std::int64_t> dims;
+    for (int d = shape.rank() - type.shape.rank(); d < shape.rank(); ++d) dims.push_back(d);
+    ir::Node node;
+    node.op = ir::Op::broadcast;
+    node.location = location_;
+    node.results.push_back({type.dtype, shape});
+    node.inputs.push_back(v);
+    node.attributes =
+        std::make_shared<const ir::Attributes>(ir::Attributes{{ir::Attr::dims, std::move(dims)}});
+    return graph_.AddUnchecked(std::move(node));
+  }
+  void Operation(const Node& node, std::uint64_t word, Reader& reader) {
+    const auto slots = static_cast<std::uint32_t>(word >> 32);
+    const ir::OpInfo& info = ir::op_info(node.op);
+    ir::Node made;
+    made.op = node.op;
+    for (std::uint32_t i = 0; i < slots; ++i) {
+      const std::uint64_t slot = reader.Next();
+      ir::Value v;
+      if ((slot & kScalar) == 0) {
+        v = values_[slot];
+      } else {
+        const DType dtype = node.op == ir::Op::select && i == 0 ? DType::bool_ : node.scalar_dtype;
+        if ((slot & kConstant) != 0) {
+          const std::uint64_t bits = reader.Next();
+          v = graph_.AddConstant(ir::make_literal({dtype, {}}, &bits), location_);
+        } else {
+          v = Parameter({dtype, {}});
+        }
+      }
+      if (info.elementwise() && !(graph_.type(v).shape == node.shape)) v = Broadcast(v, node.shape);
+      made.inputs.push_back(v);
+    }
+    if (is_declared(node.op)) reader.Skip(reader.Next());
+    if (node.attributes != nullptr) {
+      reader.Skip(node.attributes->words.size());
+      // Shared by the nodes of one op: aliases the node's block, which the caller keeps for this call
+      // only, hence the copy.
+      if (!node.attributes->attributes.empty()) {
+        made.attributes = std::make_shared<const ir::Attributes>(node.attributes->attributes);
+      }
+    }
+    made.location = location_;
+    if (node.kind == Kind::tuple) {
+      made.results.assign(node.attributes->results.begin(), node.attributes->results.end());
+    } else {
+      made.results.push_back(node.type());
+    }
+    values_.push_back(graph_.AddUnchecked(std::move(made)));
+  }
+
+  std::span<Node* const> order_;
+  std::vector<ir::Value> values_;
+  ir::Graph graph_;
+  std::uint32_t location_ = 0;
+};
+
+}  // namespace
+
+ir::Graph lower(std::span<Node* const> order, std::span<const std::uint64_t> key) {
+  return Lowering(order).Run(key);
+}
+
+}  // namespace leat::frontend

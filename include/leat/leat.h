@@ -1,0 +1,25 @@
+// All of Leat's public interface. Include this, or only the parts that are used:
+//
+//   tensor.h      Tensor, operators                  eval.h        eval, try_eval, wait, wait_all
+//   create.h      tensors from data and formulas     context.h     devices, workers, limits, custom ops
+//   elementwise.h, ops.h, nn.h   functions           random.h      Generator
+//   function.h    compile(f)                         block_guard.h finds hidden blocking
+//   npy.h, dlpack.h              exchange            executable.h, graph_builder.h, future.h   the explicit level
+#pragma once
+
+#include "leat/block_guard.h"
+#include "leat/context.h"
+#include "leat/create.h"
+
+#include "leat/dtype.h"
+#include "leat/elementwise.h"
+#include "leat/eval.h"
+#include "leat/function.h"
+#include "leat/future.h"
+#include "leat/nn.h"
+#include "leat/npy.h"
+#include "leat/ops.h"
+#include "leat/random.h"
+#include "leat/shape.h"
+#include "leat/status.h"
+#include "leat/tensor.h"
