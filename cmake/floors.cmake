@@ -62,12 +62,31 @@ function(leat_link_llvm target)
   if(type STREQUAL INTERFACE_LIBRARY)
     return()
   endif()
-  find_package(LLVM 19 REQUIRED CONFIG PATHS /usr/lib/llvm-19 NO_DEFAULT_PATH)
+  # Asked for without a version: LLVM's version file accepts an exact major.minor only.
+  find_package(LLVM REQUIRED CONFIG PATHS /usr/lib/llvm-19 NO_DEFAULT_PATH)
+  if(NOT LLVM_VERSION_MAJOR EQUAL 19)
+    message(FATAL_ERROR "Leat is built with LLVM 19, found ${LLVM_PACKAGE_VERSION}")
+  endif()
   # System headers: LLVM's own warnings are not ours.
   target_include_directories(${target} SYSTEM PRIVATE ${LLVM_INCLUDE_DIRS})
-  target_compile_definitions(${target} PRIVATE ${LLVM_DEFINITIONS_LIST})
   llvm_map_components_to_libnames(libs orcjit native nvptx passes)
   target_link_libraries(${target} PRIVATE ${libs})
+endfunction()
+
+# A hash of the sources that decide what machine code a kernel becomes: part of the key of the disk cache, so that
+# an object never outlives its emitter. A change of any of them configures again.
+function(leat_emitter_version)
+  file(GLOB sources CONFIGURE_DEPENDS ir/ops.def ir/meaning/*.h compiler/codegen/*)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${sources})
+  set(all "")
+  foreach(source ${sources})
+    file(SHA256 ${source} hash)
+    string(APPEND all ${hash})
+  endforeach()
+  string(SHA256 version "${all}")
+  string(SUBSTRING ${version} 0 16 version)
+  set_source_files_properties(compiler/codegen/code_cache.cpp PROPERTIES COMPILE_DEFINITIONS
+                              "LEAT_EMITTER_VERSION=\"${version}\"")
 endfunction()
 
 # The one library that embedders link: all floors, with LLVM and Abseil inside and hidden, so that it lives beside any

@@ -26,6 +26,7 @@ struct CodeStats {
   std::uint64_t kernels = 0;   // distinct kernels seen
   std::uint64_t compiled = 0;  // LLVM runs
   std::uint64_t disk_hits = 0;
+  std::uint64_t disk_rejected = 0;  // cache files that were corrupt, truncated or of another key
   std::uint64_t failures = 0;  // kernels that LLVM could not compile (they stay on the tile tier)
   double compile_seconds = 0;
 };

@@ -1,0 +1,267 @@
+#include "compiler/code_cache.h"
+
+#include <llvm/IR/LLVMContext.h>
+#include <llvm/IR/Module.h>
+#include <llvm/Support/raw_ostream.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <list>
+#include <mutex>
+#include <unordered_map>
+
+#include "compiler/codegen/disk_cache.h"
+#include "compiler/codegen/emitter.h"
+#include "compiler/codegen/jit.h"
+#include "compiler/codegen/target.h"
+
+namespace leat::compiler {
+namespace {
+
+using codegen::CodeTarget;
+
+// Of ir/meaning and compiler/codegen: the build computes it, so that an object never outlives the emitter
+// that made it (cmake/floors.cmake).
+constexpr char kEmitterVersion[] = LEAT_EMITTER_VERSION;
+
+/// A context that frees its module first.
+struct Module {
+  explicit Module(const ir::Kernel& kernel, const CodeTarget& target) : module("kernel", context) {
+    module.setTargetTriple(target.triple);
+    codegen::emit_kernel(kernel, target, module);
+  }
+  llvm::LLVMContext context;
+  llvm::Module module;
+};
+
+Status check_kernel(const ir::Kernel& kernel) {
+  const std::string complaint = ir::check(kernel);
+  return complaint.empty() ? Status() : Status(Code::invalid_argument, "malformed kernel: " + complaint);
+}
+
+/// A kernel's code and where its compilation stands. The KernelCode that is given out shares its reference
+/// count.
+struct Entry {
+  explicit Entry(const ir::Kernel& kernel, std::string text) : code(kernel), key(std::move(text)) {}
+  runtime::KernelCode code;
+  const std::string key;
+  enum class Phase { idle, queued, compiling, done };
+  std::mutex mutex;
+  std::condition_variable changed;
+  Phase phase = Phase::idle;
+  Status status;
+  std::list<std::shared_ptr<Entry>>::iterator place;  // in the LRU list; guarded by the cache's mutex
+  bool listed = false;
+};
+
+/// What outlives the cache while background jobs run.
+class Compiler {
+ public:
+  explicit Compiler(CodeOptions options)
+      : options_(std::move(options)),
+        target_(codegen::host_target(options_.vector_bits)),
+        disk_(options_.cache_folder) {}
+
+  const CodeTarget& target() const { return target_; }
+
+  std::shared_ptr<Entry> Find(const ir::Kernel& kernel) {
+    std::string key = ir::print(kernel);
+    std::lock_guard lock(mutex_);
+    std::weak_ptr<Entry>& known = entries_[key];
+    std::shared_ptr<Entry> entry = known.lock();
+    if (entry == nullptr) {
+      ++stats_.kernels;
+      entry = std::make_shared<Entry>(kernel, std::move(key));
+      known = entry;
+    }
+    if (entry->listed) {
+      recent_.splice(recent_.begin(), recent_, entry->place);
+    } else {
+      recent_.push_front(entry);
+      entry->place = recent_.begin();
+      entry->listed = true;
+    }
+    while (recent_.size() > std::max<std::size_t>(options_.memory_entries, 1)) {
+      recent_.back()->listed = false;
+      recent_.pop_back();
+    }
+    // Entries that nobody holds leave their key behind: swept when they may be half of the map.
+    if (entries_.size() > 2 * options_.memory_entries + 64) {
+      std::erase_if(entries_, [](const auto& item) { return item.second.expired(); });
+    }
+    return entry;
+  }
+
+  /// The entry of a code that this cache gave out; null for any other.
+  std::shared_ptr<Entry> EntryOf(const std::shared_ptr<runtime::KernelCode>& code) {
+    const std::string key = ir::print(code->kernel());
+    std::lock_guard lock(mutex_);
+    const auto found = entries_.find(key);
+    std::shared_ptr<Entry> entry = found == entries_.end() ? nullptr : found->second.lock();
+    return entry != nullptr && &entry->code == code.get() ? entry : nullptr;
+  }
+
+  /// Compiles the entry, or waits for whoever does. `only_queued`: a background job, whose work a caller may
+  /// have taken over.
+  Status Run(const std::shared_ptr<Entry>& entry, bool only_queued) {
+    {
+      std::unique_lock lock(entry->mutex);
+      if (only_queued && entry->phase != Entry::Phase::queued) return {};
+      entry->changed.wait(lock, [&] { return entry->phase != Entry::Phase::compiling; });
+      if (entry->phase == Entry::Phase::done) return entry->status;
+      entry->phase = Entry::Phase::compiling;
+    }
+    Status status = CompileAndPublish(*entry);
+    if (!status.ok()) {
+      std::lock_guard lock(mutex_);
+      ++stats_.failures;
+    }
+    std::lock_guard lock(entry->mutex);
+    entry->phase = Entry::Phase::done;
+    entry->status = status;
+    entry->changed.notify_all();
+    return status;
+  }
+
+  bool Enqueue(const std::shared_ptr<Entry>& entry) {
+    std::lock_guard lock(entry->mutex);
+    if (entry->phase != Entry::Phase::idle) return false;
+    entry->phase = Entry::Phase::queued;
+    return true;
+  }
+
+  const CodeOptions& options() const { return options_; }
+
+  CodeStats stats() const {
+    std::lock_guard lock(mutex_);
+    CodeStats stats = stats_;
+    stats.disk_rejected = disk_.rejected();
+    return stats;
+  }
+
+ private:
+  StatusOr<std::shared_ptr<codegen::Jit>> GetJit() {
+    std::lock_guard lock(jit_mutex_);
+    if (jit_ == nullptr) {
+      auto created = codegen::Jit::Create();
+      if (!created.ok()) return created.status();
+      jit_ = *created;
+    }
+    return jit_;
+  }
+
+  Status CompileAndPublish(Entry& entry) {
+    if (Status status = check_kernel(entry.code.kernel()); !status.ok()) return status;
+    auto jit = GetJit();
+    if (!jit.ok()) return jit.status();
+    const std::string key =
+        entry.key + "LLVM " + codegen::llvm_version() + " emitter " + kEmitterVersion + " " + target_.key();
+    if (std::optional<std::string> object = disk_.Find(key)) {
+      auto loaded = (*jit)->Load(*object);
+      if (loaded.ok()) {
+        entry.code.Publish(loaded->function, loaded->owner);
+        std::lock_guard lock(mutex_);
+        ++stats_.disk_hits;
+        return {};
+      }
+      disk_.Reject();
+    }
+    const auto begin = std::chrono::steady_clock::now();
+    auto object = Generate(entry.code.kernel());
+    if (!object.ok()) return object.status();
+    auto loaded = (*jit)->Load(*object);
+    if (!loaded.ok()) return loaded.status();
+    entry.code.Publish(loaded->function, loaded->owner);
+    {
+      std::lock_guard lock(mutex_);
+      ++stats_.compiled;
+      stats_.compile_seconds +=
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    }
+    disk_.Store(key, *object);
+    return {};
+  }
+
+  StatusOr<std::string> Generate(const ir::Kernel& kernel) const {
+    Module made(kernel, target_);
+    if (Status status = codegen::optimize_module(made.module, target_); !status.ok()) return status;
+    return codegen::compile_object(made.module, target_);
+  }
+
+  const CodeOptions options_;
+  const CodeTarget target_;
+  codegen::DiskCache disk_;
+  std::mutex jit_mutex_;
+  std::shared_ptr<codegen::Jit> jit_;
+  mutable std::mutex mutex_;  // guards what follows
+  std::unordered_map<std::string, std::weak_ptr<Entry>> entries_;
+  std::list<std::shared_ptr<Entry>> recent_;  // most recent first
+  CodeStats stats_;
+};
+
+class LlvmCodeCache final : public CodeCache {
+ public:
+  explicit LlvmCodeCache(CodeOptions options) : compiler_(std::make_shared<Compiler>(std::move(options))) {}
+
+  std::shared_ptr<runtime::KernelCode> Get(const ir::Kernel& kernel) override {
+    std::shared_ptr<Entry> entry = compiler_->Find(kernel);
+    return std::shared_ptr<runtime::KernelCode>(entry, &entry->code);
+  }
+
+  void Compile(const std::shared_ptr<runtime::KernelCode>& code) override {
+    if (code->compiled()) return;
+    std::shared_ptr<Entry> entry = compiler_->EntryOf(code);
+    if (entry == nullptr || !compiler_->Enqueue(entry)) return;
+    const auto job = [compiler = compiler_, entry] { compiler->Run(entry, true).IgnoreError(); };
+    if (compiler_->options().background) {
+      compiler_->options().background(job);
+    } else {
+      job();
+    }
+  }
+
+  Status CompileNow(const std::shared_ptr<runtime::KernelCode>& code) override {
+    if (code->compiled()) return {};
+    std::shared_ptr<Entry> entry = compiler_->EntryOf(code);
+    if (entry == nullptr) return Status(Code::failed_precondition, "this code is not of this cache");
+    return compiler_->Run(entry, false);
+  }
+
+  CodeStats stats() const override { return compiler_->stats(); }
+
+  StatusOr<std::string> LlvmText(const ir::Kernel& kernel) override {
+    if (Status status = check_kernel(kernel); !status.ok()) return status;
+    Module made(kernel, compiler_->target());
+    if (Status status = codegen::optimize_module(made.module, compiler_->target()); !status.ok())
+      return status;
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    made.module.print(stream, nullptr);
+    return stream.str();
+  }
+
+  StatusOr<std::string> AssemblyText(const ir::Kernel& kernel) override {
+    if (Status status = check_kernel(kernel); !status.ok()) return status;
+    Module made(kernel, compiler_->target());
+    if (Status status = codegen::optimize_module(made.module, compiler_->target()); !status.ok())
+      return status;
+    return codegen::compile_assembly(made.module, compiler_->target());
+  }
+
+ private:
+  const std::shared_ptr<Compiler> compiler_;
+};
+
+}  // namespace
+
+std::unique_ptr<CodeCache> make_code_cache(CodeOptions options) {
+  return std::make_unique<LlvmCodeCache>(std::move(options));
+}
+
+std::string describe_code_generator() {
+  const CodeTarget target = codegen::host_target(0);
+  return "LLVM " + codegen::llvm_version() + " for " + target.cpu + ", " +
+         std::to_string(target.vector_bits) + "-bit vectors";
+}
+
+}  // namespace leat::compiler

@@ -1,0 +1,208 @@
+// Row kernels: every row in passes; reductions in rows order (ir/meaning/reduction.h).
+//
+// 64 lanes hold the partial results of a chunk of 4096 elements. A light body keeps them in registers; they
+// spill to the stack for the rest of a chunk, which is less than 64 elements. A dear body works on the stack
+// only, so that it is emitted once: its own latency hides that of the memory.
+#include "compiler/codegen/emitter.h"
+#include "ir/meaning/reduction.h"
+
+namespace leat::compiler::codegen {
+namespace {
+
+using meaning::kReductionChunk;
+using meaning::kReductionLanes;
+
+// Bodies up to this cost run on registers; as many vectors of accumulators fit 16 of them.
+constexpr int kLightBody = 14;
+constexpr int kAccumulatorVectors = 12;
+
+}  // namespace
+
+void KernelEmitter::EmitRowReduce() {
+  EachRow([&] {
+    std::fill(scalars_.begin(), scalars_.end(), nullptr);
+    std::fill(splats_.begin(), splats_.end(), nullptr);
+    std::fill(staged_in_.begin(), staged_in_.end(), -1);
+    llvm::Value* count = sizes_.back();
+    EmitUniform(Level::row, 0);
+    EmitUniform(Level::element, 0);
+    for (std::size_t p = 0; p < schedule_.passes.size(); ++p) {
+      const int number = static_cast<int>(p) + 1;
+      EmitRowPass(schedule_.passes[p], number, count);
+      for (const Pass::Stage& stage : schedule_.passes[p].stages) staged_in_[stage.value] = stage.output;
+      EmitUniform(Level::row, number);
+      EmitUniform(Level::element, number);
+    }
+    for (std::size_t o = 0; o < outputs_.size(); ++o) {
+      const std::uint16_t value = kernel_.outputs[o].value;
+      if (LevelOf(value) == Level::row) StoreScalar(outputs_[o], scalars_[value]);
+    }
+  });
+}
+
+void KernelEmitter::EmitRowPass(const Pass& pass, int, llvm::Value* count) {
+  if (pass.reductions.empty()) {
+    EmitLaneLoop(pass, count);
+    return;
+  }
+  Values empty;
+  {
+    LaneScope scalar(b_, 1, target_);
+    for (std::uint16_t v : pass.reductions) {
+      empty.push_back(reduction_empty(InstructionOf(v).op, accumulator_dtype(kernel_.dtype(v))));
+    }
+  }
+  llvm::Value* chunks = b_.CreateLShr(b_.CreateAdd(count, I64(kReductionChunk - 1)), 12);
+  const Values results = emit_pairwise(
+      b_, chunks, empty,
+      [&](llvm::Value* c) {
+        llvm::Value* begin = b_.CreateShl(c, 12);
+        llvm::Value* size =
+            b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, b_.CreateSub(count, begin), I64(kReductionChunk));
+        return EmitChunk(pass, begin, size);
+      },
+      [&](const Values& a, const Values& b) { return JoinAll(pass, a, b, 1); });
+  for (std::size_t r = 0; r < results.size(); ++r) {
+    LaneScope scalar(b_, 1, target_);
+    SetUniform(pass.reductions[r], FinishReduction(pass.reductions[r], results[r]));
+  }
+}
+
+llvm::Value* KernelEmitter::FinishReduction(std::uint16_t value, llvm::Value* accumulated) {
+  const DType dtype = kernel_.dtype(value), accumulator = accumulator_dtype(dtype);
+  return dtype == accumulator ? accumulated : emit_convert(ir::Op::convert, accumulator, dtype, accumulated);
+}
+
+Values KernelEmitter::JoinAll(const Pass& pass, const Values& a, const Values& b, int lanes) {
+  LaneScope scope(b_, lanes, target_);
+  const std::size_t count = pass.reductions.size();
+  Values joined;
+  for (std::size_t k = 0; k < a.size(); ++k) {  // position by position: reductions cycle fastest
+    const std::uint16_t v = pass.reductions[k % count];
+    joined.push_back(emit_join(InstructionOf(v).op, accumulator_dtype(kernel_.dtype(v)), a[k], b[k]));
+  }
+  return joined;
+}
+
+llvm::Value* KernelEmitter::JoinLanes(ir::Op op, DType accumulator, Values vectors) {
+  for (std::size_t half = vectors.size() / 2; half > 0; half /= 2) {
+    for (std::size_t k = 0; k < half; ++k)
+      vectors[k] = emit_join(op, accumulator, vectors[k], vectors[k + half]);
+  }
+  llvm::Value* v = vectors[0];
+  for (int half = lanes_ / 2; half > 0; half /= 2) {
+    LaneScope scope(b_, half, target_);
+    if (half == 1) {
+      return emit_join(op, accumulator, b_.CreateExtractElement(v, std::uint64_t{0}),
+                       b_.CreateExtractElement(v, std::uint64_t{1}));
+    }
+    std::vector<int> low, high;
+    for (int l = 0; l < half; ++l) low.push_back(l), high.push_back(half + l);
+    v = emit_join(op, accumulator, b_.CreateShuffleVector(v, low), b_.CreateShuffleVector(v, high));
+  }
+  return v;
+}
+
+Values KernelEmitter::EmitChunk(const Pass& pass, llvm::Value* begin, llvm::Value* size) {
+  const std::size_t count = pass.reductions.size();
+  const int vectors = static_cast<int>(kReductionLanes) / lanes_;
+  std::vector<std::uint16_t> roots = StoreRoots(pass);
+  struct Reduce {
+    ir::Op op;
+    std::uint16_t operand;
+    DType dtype, accumulator;
+    llvm::Value* start;
+    llvm::Value* memory;  // the 64 lanes
+    llvm::Type* type;     // of one vector of them
+  };
+  std::vector<Reduce> reduces;
+  for (std::uint16_t v : pass.reductions) {
+    const std::uint16_t operand = InstructionOf(v).operands[0];
+    roots.push_back(operand);
+    Reduce r{InstructionOf(v).op,
+             operand,
+             kernel_.dtype(v),
+             accumulator_dtype(kernel_.dtype(v)),
+             nullptr,
+             nullptr,
+             nullptr};
+    r.start = reduction_start(r.op, r.accumulator);
+    r.type = r.start->getType();
+    r.memory = entry_alloca(b_, llvm::ArrayType::get(r.type, static_cast<unsigned>(vectors)), "lanes");
+    reduces.push_back(r);
+  }
+  const auto vector_at = [&](const Reduce& r, llvm::Value* index) {
+    return b_.CreateGEP(r.type, r.memory, index);
+  };
+  const auto operand_in = [&](const Reduce& r, const Memo& memo) {
+    llvm::Value* x = ValueIn(memo, r.operand);
+    return r.dtype == r.accumulator ? x : emit_convert(ir::Op::convert, r.dtype, r.accumulator, x);
+  };
+
+  llvm::Value* at = I64(0);
+  const bool light = CostOf(roots) <= kLightBody && static_cast<int>(count) * vectors <= kAccumulatorVectors;
+  Values accumulators;  // [vector][reduction]
+  for (int q = 0; q < vectors; ++q) {
+    for (const Reduce& r : reduces) accumulators.push_back(r.start);
+  }
+  if (light) {
+    llvm::Value* main = b_.CreateAnd(size, I64(-kReductionLanes));
+    accumulators = emit_loop(b_, at, main, kReductionLanes, accumulators, [&](llvm::Value* i, Values a) {
+      std::vector<Step> steps;
+      std::vector<Memo> memos(static_cast<std::size_t>(vectors), Memo(kernel_.value_count()));
+      llvm::Value* first = b_.CreateAdd(begin, i);
+      for (int q = 0; q < vectors; ++q) {
+        steps.push_back(MakeStep(b_.CreateAdd(first, I64(std::int64_t{q} * lanes_)), nullptr, nullptr));
+        EmitLoads(steps.back(), roots, memos[static_cast<std::size_t>(q)]);
+      }
+      for (std::size_t q = 0; q < steps.size(); ++q) {
+        EmitValues(steps[q], roots, memos[q]);
+        for (std::size_t r = 0; r < count; ++r) {
+          llvm::Value*& sum = a[q * count + r];
+          sum = emit_join(reduces[r].op, reduces[r].accumulator, sum, operand_in(reduces[r], memos[q]));
+        }
+      }
+      for (std::size_t q = 0; q < steps.size(); ++q) EmitStores(steps[q], pass.stores, pass.stages, memos[q]);
+      return a;
+    });
+    at = main;
+  }
+  const auto rest = [&] {
+    for (int q = 0; q < vectors; ++q) {
+      for (std::size_t r = 0; r < count; ++r) {
+        b_.CreateStore(accumulators[static_cast<std::size_t>(q) * count + r], vector_at(reduces[r], I64(q)));
+      }
+    }
+    emit_loop(b_, at, size, lanes_, {}, [&](llvm::Value* i, Values) {
+      Step step = MakeStep(b_.CreateAdd(begin, i), nullptr, b_.CreateSub(size, i));
+      Memo memo(kernel_.value_count());
+      EmitLoads(step, roots, memo);
+      EmitValues(step, roots, memo);
+      llvm::Value* vector = b_.CreateUDiv(b_.CreateAnd(i, I64(kReductionLanes - 1)), I64(lanes_));
+      for (const Reduce& r : reduces) {
+        llvm::Value* address = vector_at(r, vector);
+        llvm::Value* x = b_.CreateSelect(step.active, operand_in(r, memo), r.start);
+        b_.CreateStore(emit_join(r.op, r.accumulator, b_.CreateLoad(r.type, address), x), address);
+      }
+      EmitStores(step, pass.stores, pass.stages, memo);
+      return Values();
+    });
+    Values all;
+    for (int q = 0; q < vectors; ++q) {
+      for (const Reduce& r : reduces) all.push_back(b_.CreateLoad(r.type, vector_at(r, I64(q))));
+    }
+    return all;
+  };
+  accumulators = light ? emit_if(b_, b_.CreateICmpSLT(at, size), rest, [&] { return accumulators; }) : rest();
+
+  Values results;
+  for (std::size_t r = 0; r < count; ++r) {
+    Values lanes;
+    for (std::size_t q = 0; q < static_cast<std::size_t>(vectors); ++q)
+      lanes.push_back(accumulators[q * count + r]);
+    results.push_back(JoinLanes(reduces[r].op, reduces[r].accumulator, lanes));
+  }
+  return results;
+}
+
+}  // namespace leat::compiler::codegen

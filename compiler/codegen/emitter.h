@@ -1,0 +1,153 @@
+// Emits one kernel as a function of LLVM IR, `void leat_kernel(const KernelLaunch*, i64 begin, i64 end)`.
+//
+// emit_kernel is the entry. KernelEmitter is what its parts share (emit_*.cpp, by what they emit): the
+// arguments, the cursors of the current run, and the values known so far. Values live on two levels:
+// `scalars_` hold what does not vary over the lanes of the run (and its splat), a Memo what was computed for
+// one vector of lanes. One object, one emission, one thread.
+//
+// Words: a run is a stretch of the lane dimension with all other indices fixed; a step is one vector of lanes
+// of it. A step may be partial: only `remaining` of its lanes exist. The body is emitted once for full and
+// partial steps; only loads and stores differ, behind a branch.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+
+#include "compiler/codegen/control_flow.h"
+#include "compiler/codegen/instruction.h"
+#include "compiler/codegen/schedule.h"
+#include "ir/kernel.h"
+
+namespace leat::compiler::codegen {
+
+/// Adds the function to `module`. REQUIRES: ir::check(kernel) is "".
+void emit_kernel(const ir::Kernel& kernel, const CodeTarget& target, llvm::Module& module);
+
+using Memo = std::vector<llvm::Value*>;  // by value number; null: not known
+
+class KernelEmitter {
+ public:
+  KernelEmitter(const ir::Kernel& kernel, const CodeTarget& target, llvm::Module& module);
+  void Emit();
+
+ private:
+  using Level = ir::Kernel::Level;
+  using Input = ir::Kernel::Input;
+  using Output = ir::Kernel::Output;
+  using Stride = ir::Kernel::Stride;
+
+  struct Step {
+    llvm::Value* lane = nullptr;       // i64: the first lane, counted from the start of the run
+    llvm::Value* row = nullptr;        // i64: the reduced index of a column kernel's element values
+    llvm::Value* remaining = nullptr;  // i64: lanes that exist; null: all
+    llvm::Value* full = nullptr;       // i1: remaining >= lanes; null with remaining
+    llvm::Value* active = nullptr;     // i1 lanes that exist; null: all
+  };
+  /// An input or output as seen from a run: its element 0, and how it moves.
+  struct Cursor {
+    llvm::Value* base = nullptr;  // pointer; of an index input, i64
+    llvm::Value* lane_stride = nullptr;
+    llvm::Value* reduced_stride = nullptr;
+    Stride lane = Stride::one;
+    DType dtype = DType::f32;
+  };
+
+  // emitter.cpp
+  void ReadArguments();
+  Values Decode(llvm::Value* linear);
+  /// Adds `amount` steps of 1 with carry to the parallel indices, from dimension `d` up.
+  Values Advance(Values indices, int d);
+  void EachRun(const std::function<void(llvm::Value* count)>& body);
+  void EachRow(const std::function<void()>& body);
+  void SetRun(const Values& indices);
+  Cursor MakeCursor(std::uint16_t access, DType dtype, Stride lane, const Values& indices,
+                    llvm::Value* pointer);
+  llvm::Value* I64(std::int64_t value) { return b_.getInt64(static_cast<std::uint64_t>(value)); }
+  const ir::Kernel::Instruction& InstructionOf(std::uint16_t value) const {
+    return kernel_.body[value - kernel_.inputs.size()];
+  }
+  bool IsInput(std::uint16_t value) const { return value < kernel_.inputs.size(); }
+  Level LevelOf(std::uint16_t value) const { return kernel_.level(value); }
+
+  // emit_access.cpp
+  Step MakeStep(llvm::Value* lane, llvm::Value* row, llvm::Value* remaining);
+  llvm::Value* ElementAddress(const Cursor& cursor, llvm::Value* lane, llvm::Value* row);
+  llvm::Value* LoadScalar(const Cursor& cursor, llvm::Value* lane, llvm::Value* row);
+  void StoreScalar(const Cursor& cursor, llvm::Value* value);
+  llvm::Value* LoadFull(const Cursor& cursor, const Step& step);
+  llvm::Value* LoadPartial(const Cursor& cursor, const Step& step);
+  void StoreFull(const Cursor& cursor, const Step& step, llvm::Value* value);
+  void StorePartial(const Cursor& cursor, const Step& step, llvm::Value* value);
+  llvm::Value* IndexLanes(const Cursor& cursor, const Step& step);
+  llvm::Value* FromMemory(DType dtype, llvm::Value* loaded);
+  llvm::Value* ToMemory(DType dtype, llvm::Value* value);
+  bool Masked(const Cursor& cursor) const;
+  llvm::Value* Splat(llvm::Value* scalar) {
+    return lanes_ == 1 ? scalar : b_.CreateVectorSplat(static_cast<unsigned>(lanes_), scalar);
+  }
+  llvm::Value* LaneNumbers();
+
+  // emit_body.cpp
+  void FindUniform();
+  /// Computes the uniform values of the level and readiness given, as scalars.
+  void EmitUniform(Level level, int ready);
+  void LoadUniformInput(std::uint16_t value);
+  llvm::Value* EmitInstruction(std::uint16_t value, const std::function<llvm::Value*(std::uint16_t)>& operand,
+                               llvm::Value* active);
+  void SetUniform(std::uint16_t value, llvm::Value* scalar);
+  llvm::Value* ValueIn(const Memo& memo, std::uint16_t value) const {
+    return memo[value] != nullptr ? memo[value] : splats_[value];
+  }
+  /// Computes `roots` for a step, on top of what the memo has. `staged`: values to load from an output's
+  /// memory.
+  void EmitLoads(Step& step, const std::vector<std::uint16_t>& roots, Memo& memo);
+  void EmitValues(const Step& step, const std::vector<std::uint16_t>& roots, Memo& memo);
+  void EmitStores(const Step& step, const std::vector<std::uint16_t>& outputs,
+                  const std::vector<Pass::Stage>& stages, const Memo& memo);
+  int CostOf(const std::vector<std::uint16_t>& roots);
+  std::vector<std::uint16_t> StoreRoots(const Pass& pass) const;
+
+  // emit_map.cpp
+  void EmitMap();
+  /// Computes and stores the pass's outputs for all lanes of a run of `count`.
+  void EmitLaneLoop(const Pass& pass, llvm::Value* count);
+
+  // emit_transpose.cpp
+  bool MayTranspose() const;
+  void EmitTransposing();
+  void EmitTileRows(const Values& indices, llvm::Value* rows_left);
+
+  // emit_row_reduce.cpp
+  void EmitRowReduce();
+  void EmitRowPass(const Pass& pass, int number, llvm::Value* count);
+  Values EmitChunk(const Pass& pass, llvm::Value* begin, llvm::Value* size);
+  llvm::Value* JoinLanes(ir::Op op, DType accumulator, Values vectors);
+  Values JoinAll(const Pass& pass, const Values& a, const Values& b, int lanes);
+  llvm::Value* FinishReduction(std::uint16_t value, llvm::Value* accumulated);
+
+  // emit_column_reduce.cpp
+  void EmitColumnReduce();
+  void EmitStrip(llvm::Value* lane, int vectors, llvm::Value* remaining);
+  void EmitColumnPass(const Pass& pass, int number, std::vector<Step>& steps, std::vector<Memo>& memos);
+  void EmitRowValues(int ready, std::vector<Step>& steps, std::vector<Memo>& memos);
+
+  const ir::Kernel& kernel_;
+  const CodeTarget& target_;
+  llvm::Module& module_;
+  llvm::LLVMContext& context_;
+  llvm::IRBuilder<> b_;
+  llvm::Function* function_ = nullptr;
+  int lanes_ = 1;
+  Schedule schedule_;
+  // Arguments, loaded at entry.
+  llvm::Value *begin_ = nullptr, *end_ = nullptr, *faults_ = nullptr;
+  Values sizes_, scalars_in_, pointers_;
+  std::vector<Values> accesses_;
+  // The current run.
+  std::vector<Cursor> inputs_, outputs_;
+  std::vector<bool> uniform_;   // does not vary over the lanes (nor, in a column kernel, over its rows)
+  Memo scalars_, splats_;       // of uniform values known by now
+  std::vector<int> staged_in_;  // by value: the output whose memory has it by now, or -1
+};
+
+}  // namespace leat::compiler::codegen

@@ -1,0 +1,8 @@
+#include "compiler/codegen/elementwise_of.h"
+
+namespace leat::compiler::codegen {
+
+template llvm::Value* elementwise_of<float16>(ir::Op, llvm::Value* const*, llvm::Value**);
+template llvm::Value* elementwise_of<bfloat16>(ir::Op, llvm::Value* const*, llvm::Value**);
+
+}  // namespace leat::compiler::codegen
