@@ -69,7 +69,7 @@ function(leat_link_llvm target)
   endif()
   # System headers: LLVM's own warnings are not ours.
   target_include_directories(${target} SYSTEM PRIVATE ${LLVM_INCLUDE_DIRS})
-  llvm_map_components_to_libnames(libs orcjit native nvptx passes)
+  llvm_map_components_to_libnames(libs orcjit native passes)
   target_link_libraries(${target} PRIVATE ${libs})
 endfunction()
 
