@@ -14,7 +14,10 @@ KernelEmitter::Step KernelEmitter::MakeStep(llvm::Value* lane, llvm::Value* row,
   Step step{.lane = lane, .row = row, .remaining = remaining};
   if (remaining != nullptr) {
     step.full = b_.CreateICmpSGE(remaining, I64(lanes_));
-    step.active = b_.CreateICmpSLT(LaneNumbers(), Splat(remaining));
+    // In i32: half the work of i64 where lanes are of 32 bits.
+    llvm::Value* present = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, remaining, I64(lanes_));
+    llvm::Value* numbers = b_.CreateTrunc(LaneNumbers(), codegen::lanes_of(b_.getInt32Ty(), lanes_));
+    step.active = b_.CreateICmpSLT(numbers, Splat(b_.CreateTrunc(present, b_.getInt32Ty())));
   }
   return step;
 }

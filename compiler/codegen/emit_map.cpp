@@ -4,6 +4,11 @@
 namespace leat::compiler::codegen {
 
 void KernelEmitter::EmitMap() {
+  if (const std::vector<std::uint16_t> strided = StridedInputs();
+      kernel_.parallel_rank > 1 && !strided.empty()) {
+    EmitTransposing(strided);
+    return;
+  }
   EachRun([&](llvm::Value* count) {
     EmitUniform(Level::element, 0);
     EmitLaneLoop(schedule_.passes.back(), count);

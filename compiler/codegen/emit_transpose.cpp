@@ -1,1 +1,167 @@
+// Map kernels with inputs whose unit stride lies in the second-minor dimension: tiles of lanes x lanes
+// elements, transposed in registers.
+//
+// Whether the strides are so is known only when the kernel runs: a launch whose are not, and rows that do not
+// fill a tile, take the plain run. A block of rows as wide as a cache line is done at once, so that each line
+// that it reads is read once. 2048x2048 f32, AVX2: 87 ms by single elements.
+#include <algorithm>
+
 #include "compiler/codegen/emitter.h"
+
+namespace leat::compiler::codegen {
+
+std::vector<std::uint16_t> KernelEmitter::StridedInputs() const {
+  std::vector<std::uint16_t> strided;
+  for (std::uint16_t v = 0; v < kernel_.inputs.size(); ++v) {
+    const Input& input = kernel_.inputs[v];
+    if (input.kind == Input::Kind::memory && input.lane_stride == Stride::any) strided.push_back(v);
+  }
+  return strided;
+}
+
+void KernelEmitter::EmitTransposing(const std::vector<std::uint16_t>& strided) {
+  const int last = kernel_.parallel_rank - 1, second = last - 1;
+  const auto minor = static_cast<std::size_t>(last), across = static_cast<std::size_t>(second);
+  llvm::Value* fits = b_.getTrue();
+  std::size_t narrowest = 8;
+  for (std::uint16_t v : strided) {
+    const Input& input = kernel_.inputs[v];
+    fits = b_.CreateAnd(fits, b_.CreateICmpEQ(accesses_[input.access][1 + across], I64(1)));
+    narrowest = std::min(narrowest, byte_size(input.dtype));
+  }
+  const std::int64_t block = std::max<std::int64_t>(lanes_, static_cast<std::int64_t>(64 / narrowest));
+  Values state = Decode(begin_);
+  state.push_back(begin_);
+  llvm::BasicBlock* before = b_.GetInsertBlock();
+  auto* loop = llvm::BasicBlock::Create(context_, "rows", function_);
+  auto* done = llvm::BasicBlock::Create(context_, "rows.done", function_);
+  b_.CreateBr(loop);
+  b_.SetInsertPoint(loop);
+  std::vector<llvm::PHINode*> phis;
+  for (llvm::Value* value : state) {
+    phis.push_back(b_.CreatePHI(b_.getInt64Ty(), 2));
+    phis.back()->addIncoming(value, before);
+  }
+  const Values indices(phis.begin(), phis.end() - 1);
+  llvm::Value* at = phis.back();
+  llvm::Value* left = b_.CreateSub(end_, at);
+  llvm::Value* rows = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, b_.CreateUDiv(left, sizes_[minor]),
+                                               b_.CreateSub(sizes_[across], indices[across]));
+  rows = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, rows, I64(block));
+  rows = b_.CreateAnd(rows, I64(-lanes_));
+  llvm::Value* tiled = b_.CreateAnd(fits, b_.CreateICmpEQ(indices[minor], I64(0)));
+  tiled = b_.CreateAnd(tiled, b_.CreateICmpSGT(rows, I64(0)));
+  const Values next = emit_if(
+      b_, tiled,
+      [&] {
+        EmitTiles(indices, rows, strided);
+        Values after = Advance(indices, second, rows);
+        after.push_back(b_.CreateAdd(at, b_.CreateMul(rows, sizes_[minor])));
+        return after;
+      },
+      [&] {
+        llvm::Value* count = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, left,
+                                                      b_.CreateSub(sizes_[minor], indices[minor]));
+        SetRun(indices);
+        EmitUniform(Level::element, 0);
+        EmitLaneLoop(schedule_.passes.back(), count);
+        Values after = Advance(indices, second, I64(1));
+        after[minor] = I64(0);
+        after.push_back(b_.CreateAdd(at, count));
+        return after;
+      });
+  for (std::size_t k = 0; k < phis.size(); ++k) phis[k]->addIncoming(next[k], b_.GetInsertBlock());
+  b_.CreateCondBr(b_.CreateICmpSLT(next.back(), end_), loop, done);
+  b_.SetInsertPoint(done);
+}
+
+Values KernelEmitter::TransposeTile(Values columns) {
+  // Swaps the off-diagonal quarters of blocks of twice `b` rows and columns, for every power of two b.
+  for (int b = lanes_ / 2; b > 0; b /= 2) {
+    std::vector<int> low, high;
+    for (int l = 0; l < lanes_; ++l) {
+      low.push_back((l & b) != 0 ? lanes_ + l - b : l);
+      high.push_back((l & b) != 0 ? lanes_ + l : l + b);
+    }
+    for (int i = 0; i < lanes_; ++i) {
+      if ((i & b) != 0) continue;
+      llvm::Value *&x = columns[static_cast<std::size_t>(i)], *&y = columns[static_cast<std::size_t>(i + b)];
+      llvm::Value* upper = b_.CreateShuffleVector(x, y, high);
+      x = b_.CreateShuffleVector(x, y, low);
+      y = upper;
+    }
+  }
+  return columns;
+}
+
+void KernelEmitter::EmitTiles(const Values& indices, llvm::Value* rows,
+                              const std::vector<std::uint16_t>& strided) {
+  const std::size_t across = kernel_.parallel_rank - 2u, minor = kernel_.parallel_rank - 1u;
+  const Pass& pass = schedule_.passes.back();
+  const std::vector<std::uint16_t> roots = StoreRoots(pass);
+  SetRun(indices);
+  const std::vector<Cursor> inputs = inputs_, outputs = outputs_;
+  const auto move = [&](Cursor cursor, llvm::Value* stride, llvm::Value* row, bool memory) {
+    llvm::Value* offset = b_.CreateMul(row, stride);
+    cursor.base = memory ? b_.CreateGEP(memory_type(cursor.dtype, context_), cursor.base, offset)
+                         : b_.CreateAdd(cursor.base, offset);
+    return cursor;
+  };
+  Values tiles;
+  for (std::uint16_t v : strided) {
+    llvm::Type* type = codegen::lanes_of(memory_type(kernel_.inputs[v].dtype, context_), lanes_);
+    tiles.push_back(entry_alloca(b_, llvm::ArrayType::get(type, static_cast<unsigned>(lanes_)), "tile"));
+  }
+  emit_loop(b_, I64(0), sizes_[minor], lanes_, {}, [&](llvm::Value* lane, Values) {
+    llvm::Value* remaining = b_.CreateSub(sizes_[minor], lane);
+    emit_loop(b_, I64(0), rows, lanes_, {}, [&](llvm::Value* first, Values) {
+      llvm::Value* last = b_.CreateSub(sizes_[minor], I64(1));
+      for (std::size_t t = 0; t < strided.size(); ++t) {
+        const Cursor& cursor = inputs[strided[t]];
+        llvm::Type* element = memory_type(cursor.dtype, context_);
+        llvm::Type* type = codegen::lanes_of(element, lanes_);
+        Values columns;
+        for (int l = 0; l < lanes_; ++l) {
+          // Beyond the last column, the last one again: its lanes are not stored.
+          llvm::Value* column =
+              b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, b_.CreateAdd(lane, I64(l)), last);
+          llvm::Value* offset = b_.CreateAdd(b_.CreateMul(column, cursor.lane_stride), first);
+          columns.push_back(b_.CreateAlignedLoad(type, b_.CreateGEP(element, cursor.base, offset),
+                                                 llvm::Align(byte_size(cursor.dtype))));
+        }
+        columns = TransposeTile(std::move(columns));
+        for (int l = 0; l < lanes_; ++l) {
+          b_.CreateStore(columns[static_cast<std::size_t>(l)], b_.CreateGEP(type, tiles[t], I64(l)));
+        }
+      }
+      emit_loop(b_, I64(0), I64(lanes_), 1, {}, [&](llvm::Value* r, Values) {
+        llvm::Value* row = b_.CreateAdd(first, r);
+        for (std::size_t k = 0; k < inputs.size(); ++k) {
+          const Input& input = kernel_.inputs[k];
+          if (input.kind == Input::Kind::scalar) continue;
+          inputs_[k] =
+              move(inputs[k], accesses_[input.access][1 + across], row, input.kind == Input::Kind::memory);
+        }
+        for (std::size_t k = 0; k < outputs.size(); ++k) {
+          outputs_[k] = move(outputs[k], accesses_[kernel_.outputs[k].access][1 + across], row, true);
+        }
+        EmitUniform(Level::element, 0);
+        Step step = MakeStep(lane, nullptr, remaining);
+        Memo memo(kernel_.value_count());
+        for (std::size_t t = 0; t < strided.size(); ++t) {
+          const DType dtype = kernel_.inputs[strided[t]].dtype;
+          llvm::Type* type = codegen::lanes_of(memory_type(dtype, context_), lanes_);
+          memo[strided[t]] = FromMemory(dtype, b_.CreateLoad(type, b_.CreateGEP(type, tiles[t], r)));
+        }
+        EmitLoads(step, roots, memo);
+        EmitValues(step, roots, memo);
+        EmitStores(step, pass.stores, pass.stages, memo);
+        return Values();
+      });
+      return Values();
+    });
+    return Values();
+  });
+}
+
+}  // namespace leat::compiler::codegen

@@ -13,7 +13,7 @@ namespace {
 /// are only besides (they take two).
 int choose_lanes(const ir::Kernel& kernel, const CodeTarget& target) {
   int widest = 1;
-  bool single = false;
+  bool single = false, tiles = false;
   for (std::uint16_t v = 0; v < kernel.value_count(); ++v) {
     const DType dtype = kernel.dtype(v);
     const bool half = dtype == DType::f16 || dtype == DType::bf16;
@@ -21,7 +21,12 @@ int choose_lanes(const ir::Kernel& kernel, const CodeTarget& target) {
     widest = std::max(widest, bytes);
     single |= bytes == 4;
   }
-  return target.lanes_of(widest == 8 && single ? 4 : widest);
+  for (const ir::Kernel::Input& input : kernel.inputs) {
+    tiles |= kernel.parallel_rank > 1 && input.lane_stride == ir::Kernel::Stride::any;
+  }
+  const int lanes = target.lanes_of(widest == 8 && single ? 4 : widest);
+  // A tile of 32 x 32 bytes takes 8 times as long to compile as one of 16 x 16, and is no faster.
+  return tiles ? std::min(lanes, 16) : lanes;
 }
 
 }  // namespace
@@ -105,15 +110,15 @@ Values KernelEmitter::Decode(llvm::Value* linear) {
   return indices;
 }
 
-Values KernelEmitter::Advance(Values indices, int d) {
-  llvm::Value* carry = b_.getTrue();
+Values KernelEmitter::Advance(Values indices, int d, llvm::Value* amount) {
   for (; d > 0; --d) {
     const auto k = static_cast<std::size_t>(d);
-    llvm::Value* next = b_.CreateAdd(indices[k], b_.CreateZExt(carry, b_.getInt64Ty()));
-    carry = b_.CreateICmpEQ(next, sizes_[k]);
-    indices[k] = b_.CreateSelect(carry, I64(0), next);
+    llvm::Value* next = b_.CreateAdd(indices[k], amount);
+    llvm::Value* wraps = b_.CreateICmpEQ(next, sizes_[k]);
+    indices[k] = b_.CreateSelect(wraps, I64(0), next);
+    amount = b_.CreateZExt(wraps, b_.getInt64Ty());
   }
-  indices[0] = b_.CreateAdd(indices[0], b_.CreateZExt(carry, b_.getInt64Ty()));
+  if (d == 0) indices[0] = b_.CreateAdd(indices[0], amount);
   return indices;
 }
 
@@ -143,7 +148,7 @@ void KernelEmitter::EachRun(const std::function<void(llvm::Value* count)>& body)
                                                 b_.CreateSub(sizes_[minor], indices[minor]));
   SetRun(indices);
   body(count);
-  indices = Advance(indices, last - 1);
+  indices = Advance(indices, last - 1, I64(1));
   indices[minor] = I64(0);
   llvm::Value* next = b_.CreateAdd(at, count);
   indices.push_back(next);
@@ -156,7 +161,7 @@ void KernelEmitter::EachRow(const std::function<void()>& body) {
   emit_loop(b_, begin_, end_, 1, Decode(begin_), [&](llvm::Value*, Values indices) {
     SetRun(indices);
     body();
-    return Advance(indices, kernel_.parallel_rank - 1);
+    return Advance(indices, kernel_.parallel_rank - 1, I64(1));
   });
 }
 

@@ -55,8 +55,9 @@ class KernelEmitter {
   // emitter.cpp
   void ReadArguments();
   Values Decode(llvm::Value* linear);
-  /// Adds `amount` steps of 1 with carry to the parallel indices, from dimension `d` up.
-  Values Advance(Values indices, int d);
+  /// Adds `amount` to the parallel index of dimension `d`, which it takes at most to its end, with carry
+  /// upwards.
+  Values Advance(Values indices, int d, llvm::Value* amount);
   void EachRun(const std::function<void(llvm::Value* count)>& body);
   void EachRow(const std::function<void()>& body);
   void SetRun(const Values& indices);
@@ -113,9 +114,10 @@ class KernelEmitter {
   void EmitLaneLoop(const Pass& pass, llvm::Value* count);
 
   // emit_transpose.cpp
-  bool MayTranspose() const;
-  void EmitTransposing();
-  void EmitTileRows(const Values& indices, llvm::Value* rows_left);
+  std::vector<std::uint16_t> StridedInputs() const;
+  void EmitTransposing(const std::vector<std::uint16_t>& strided);
+  void EmitTiles(const Values& indices, llvm::Value* rows, const std::vector<std::uint16_t>& strided);
+  Values TransposeTile(Values columns);
 
   // emit_row_reduce.cpp
   void EmitRowReduce();
