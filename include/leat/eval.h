@@ -18,7 +18,7 @@
 namespace leat {
 
 struct EvalOptions {
-  std::stop_token stop;                              // asks the run to stop: its futures report cancelled
+  std::stop_token stop{};                            // asks the run to stop: its futures report cancelled
   std::chrono::steady_clock::time_point deadline{};  // epoch: none
 };
 
