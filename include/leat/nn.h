@@ -52,10 +52,10 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor
 
 /// Of convolutions and pools, per spatial axis; a list that is empty means 1 (low, high: 0) throughout.
 struct WindowOptions {
-  std::vector<std::int64_t> strides, low, high, dilation;
+  std::vector<std::int64_t> strides{}, low{}, high{}, dilation{};
 };
 struct ConvolutionOptions {
-  std::vector<std::int64_t> strides, low, high, input_dilation, dilation;
+  std::vector<std::int64_t> strides{}, low{}, high{}, input_dilation{}, dilation{};
   std::int64_t groups = 1;
 };
 /// x [n, c, spatial...] with w [o, c / groups, spatial...], 1 to 3 spatial axes; b [o] may be undefined.
