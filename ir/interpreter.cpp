@@ -40,7 +40,7 @@ Status dispatch(const OpCall& call) {
 
 /// The error of a node, with the place where the user wrote it.
 Status locate(const Graph& graph, const Node& node, const Status& status) {
-  const NodeLocation& at = graph.locations[node.location];
+  const NodeLocation& at = graph.locations[node.location < graph.locations.size() ? node.location : 0];
   Status located = status;
   if (!status.where().known() && at.source.known()) {
     located = Status(status.code(), status.message(), at.source);

@@ -97,7 +97,7 @@ class Verifier {
     const auto ops = static_cast<std::size_t>(node.op);
     if (ops >= all_ops().size()) return broken(Rule::references, "op ", ops, " does not exist");
     const std::string_view op = ir::name(node.op);
-    if (node.location >= graph.locations.size()) {
+    if (node.location >= std::max(graph.locations.size(), outer_locations_)) {
       return broken(Rule::locations, op, ": location ", node.location, " is not in the graph's table");
     }
     operands_.clear();
@@ -119,7 +119,11 @@ class Verifier {
       const auto* sub = std::get_if<std::shared_ptr<const Graph>>(&value);
       if (sub == nullptr || *sub == nullptr) continue;
       Operands kept = std::move(operands_);
+      // The nodes of a fused body keep the locations of the graph around it: theirs is its table.
+      const std::size_t outer = outer_locations_;
+      outer_locations_ = node.op == Op::fused ? std::max(graph.locations.size(), outer) : 0;
       if (Status s = Check(**sub, depth + 1); !s.ok()) return s;
+      outer_locations_ = outer;
       operands_ = std::move(kept);
       height = std::max(height, heights_[sub->get()] + 1);
     }
@@ -157,6 +161,7 @@ class Verifier {
 
   using Operands = absl::InlinedVector<Type, 4>;
   Operands operands_;
+  std::size_t outer_locations_ = 0;
   std::unordered_map<const Graph*, int> heights_;  // how deep sub-graphs nest below a graph
 };
 

@@ -151,7 +151,7 @@ StatusOr<Ref<runtime::Run>> start(std::span<const Tensor> roots, const EvalOptio
   Walk& walk = scratch_walk();
   walk.Clear();
   walk.Run(wanted, state.next_walk++);
-  state.recomputed_bytes.fetch_add(walk.recomputed_bytes, std::memory_order_relaxed);
+  state.recomputed_bytes.fetch_add(walk.CountEvaluations(), std::memory_order_relaxed);
   const std::uint64_t hash = hash_words(walk.key);
   std::shared_ptr<Plan> plan = state.plans().FindReady(walk.key, hash);
   known = plan != nullptr;
@@ -234,7 +234,7 @@ Ref<Value> request_value(const Tensor& tensor, SourceLocation where) {
       plan = state->plans().FindReady(walk.key, hash_words(walk.key));
     }
     if (plan != nullptr && plan->small) {
-      state->recomputed_bytes.fetch_add(walk.recomputed_bytes, std::memory_order_relaxed);
+      state->recomputed_bytes.fetch_add(walk.CountEvaluations(), std::memory_order_relaxed);
       run_now(*state, plan->program, walk, lock);  // unlocks
       Ref<Value> value;
       std::vector<Node*> garbage;

@@ -168,11 +168,12 @@ LEAT_OPERATOR(>=, greater_equal)
 
 Tensor operator-(const Operand& x) { return frontend::make_elementwise(ir::Op::neg, {x}); }
 Tensor operator~(const Operand& x) { return frontend::make_elementwise(ir::Op::bit_not, {x}); }
-Tensor operator!(const Operand& x) {
-  if (!x.is_scalar() && x.node() != nullptr && x.node()->dtype != DType::bool_) {
-    return frontend::make_elementwise(ir::Op::equal, {x, Operand(0, x.where())});
+Tensor operator!(const Tensor& x) {
+  const Node& n = frontend::node_of(x, "!", {});
+  if (n.dtype != DType::bool_) {
+    return frontend::make_elementwise(ir::Op::equal, {Operand(x, n.where), Operand(0, n.where)});
   }
-  return frontend::make_elementwise(ir::Op::bit_not, {x});
+  return frontend::make_elementwise(ir::Op::bit_not, {Operand(x, n.where)});
 }
 
 Tensor& Tensor::operator+=(const Operand& y) {

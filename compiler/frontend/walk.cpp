@@ -71,7 +71,6 @@ void Walk::Clear() {
   inputs.clear();
   outputs.clear();
   effects_.clear();
-  recomputed_bytes = 0;
   output_bytes = 0;
   traced = false;
 }
@@ -142,13 +141,21 @@ void Walk::Visit(Node* root, std::uint64_t mark, bool placeholders) {
       EmitLeaf(node);
       continue;
     }
-    if (node->evaluations > 0 && node->kind != Kind::tuple) {
-      recomputed_bytes += static_cast<std::uint64_t>(node->shape.num_elements()) * byte_size(node->dtype);
-    }
-    if (node->evaluations < 1u << 30) ++node->evaluations;
     if (node->kind == Kind::tuple && ir::op_info(node->op).is(ir::kEffect)) effects_.push_back(node);
     EmitOperation(node);
   }
+}
+
+std::uint64_t Walk::CountEvaluations() {
+  std::uint64_t recomputed = 0;
+  for (Node* node : order) {
+    if (node->kind == Kind::leaf || node->kind == Kind::placeholder || has_value(*node)) continue;
+    if (node->evaluations > 0 && node->kind == Kind::operation) {
+      recomputed += static_cast<std::uint64_t>(node->shape.num_elements()) * byte_size(node->dtype);
+    }
+    if (node->evaluations < 1u << 30) ++node->evaluations;
+  }
+  return recomputed;
 }
 
 void Walk::Run(std::span<Node* const> roots, std::uint64_t mark, bool placeholders) {

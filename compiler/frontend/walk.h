@@ -38,13 +38,15 @@ struct Walk {
   std::vector<std::uint64_t> key;
   std::vector<WalkInput> inputs;
   std::vector<WalkOutput> outputs;
-  std::uint64_t recomputed_bytes = 0;
   bool traced = false;  // a placeholder was reached
   std::int64_t output_bytes = 0;
 
   /// Walks from `roots`, which are not evaluated yet and distinct. `mark` is a number that no walk of this
   /// Context had. Placeholders are inputs if `placeholders`. REQUIRES: graph lock.
   void Run(std::span<Node* const> roots, std::uint64_t mark, bool placeholders = false);
+  /// Counts the nodes as computed once more; the bytes of those that were before and were not kept.
+  /// REQUIRES: graph lock, before the outputs get their values.
+  std::uint64_t CountEvaluations();
   void Clear();
 
  private:

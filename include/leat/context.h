@@ -45,7 +45,7 @@ struct ContextOptions {
   bool exact_contractions = false;         // no library contractions: bits that never depend on the machine
   Tier tier = Tier::automatic;             // when kernels get machine code
   bool fuse = true;                        // debug: false keeps every op a step of its own
-  std::string cache_folder{};               // machine code kept between processes; empty: none
+  std::string cache_folder{};              // machine code kept between processes; empty: none
   int vector_bits = 0;                     // 0: the widest of the host; 128, 256, 512
   std::int64_t plan_cache_entries = 1024;  // plans kept for reuse
   std::int64_t auto_flush_depth =

@@ -4,7 +4,8 @@
 //   create.h      tensors from data and formulas     context.h     devices, workers, limits, custom ops
 //   elementwise.h, ops.h, nn.h   functions           random.h      Generator
 //   function.h    compile(f)                         block_guard.h finds hidden blocking
-//   npy.h, dlpack.h              exchange            executable.h, graph_builder.h, future.h   the explicit level
+//   npy.h, dlpack.h              exchange            executable.h, graph_builder.h, future.h   the explicit
+//   level
 #pragma once
 
 #include "leat/block_guard.h"

@@ -145,7 +145,7 @@ class Tensor {
   friend Tensor operator>=(const Operand& x, const Operand& y);
   friend Tensor operator-(const Operand& x);
   friend Tensor operator~(const Operand& x);
-  friend Tensor operator!(const Operand& x);
+  friend Tensor operator!(const Tensor& x);  // of a number: x == 0
   Tensor& operator+=(const Operand& y);
   Tensor& operator-=(const Operand& y);
   Tensor& operator*=(const Operand& y);

@@ -133,11 +133,15 @@ TEST(ExpressionErrors, AFaultPoisonsWhatDependsOnItAndSticks) {
   Context context({.workers = 2});
   Context::Scope scope(context);
   const Tensor x = tensor({1, 2, 3}), zero = tensor({1, 0, 1});
+  const std::uint32_t line = __LINE__ + 1;
   const Tensor bad = x / zero;
   const Tensor after = bad + 1, fine = x * 2;
   eval(after, fine);
   const Error e = error_of([&] { after.wait(); });
-  EXPECT_EQ(e.code(), Code::out_of_range) << e.what();
+  EXPECT_EQ(e.code(), Code::invalid_argument);
+  EXPECT_THAT(e.what(), HasSubstr("div: integer division by zero"));
+  EXPECT_THAT(e.what(), HasSubstr("in div i32[3] i32[3] -> i32[3]"));
+  EXPECT_THAT(e.what(), HasSubstr("expression_errors_test.cpp:" + std::to_string(line)));
   EXPECT_EQ(error_of([&] { after.wait(); }).what(), std::string(e.what()));
   EXPECT_EQ(error_of([&] { (void)(after * 2).to_vector<int>(); }).code(), e.code());
   EXPECT_EQ(fine.to_vector<int>(), (std::vector<int>{2, 4, 6}));
