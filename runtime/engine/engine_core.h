@@ -48,9 +48,10 @@ class EngineCore final : public Pool::Client, public std::enable_shared_from_thi
 
   /// Runs estimated shorter than this are not worth a second thread: waking one takes 5 to 60 us.
   static constexpr double kSerialNs = 20'000;
+  /// Nor are runs whose steps are shorter on average than what sharing them costs (10 to 25 ns each).
+  static constexpr double kSerialStepNs = 25;
 
  private:
-  void Walk(Worker& me, Item item);
   const std::uint32_t fork_generation_;
 };
 

@@ -151,6 +151,11 @@ bool Pool::TakeJob(Work& work, bool low) {
 
 Pool::Work Pool::Find(Worker& me) {
   Work work;
+  // A job may have left items here.
+  if (work.item = me.deque.Pop(); work.item != kNoItem) {
+    work.found = Found::item;
+    return work;
+  }
   const std::uint64_t s = idle_.load(std::memory_order_relaxed);
   if (!synchronous_ && sleepers(s) < helpers(s)) return work;  // a helper has this seat
   if (TakeJob(work, false)) return work;

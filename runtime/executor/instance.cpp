@@ -23,6 +23,7 @@ StatusOr<std::unique_ptr<Instance>> make_instance(const Program& program, const 
   for (std::size_t s = 0; s < graph.records.size(); ++s) {
     instance->pending[s].store(graph.records[s].in_degree, std::memory_order_relaxed);
   }
+  instance->pending[graph.end].store(graph.sink_count, std::memory_order_relaxed);
   instance->splits.reset(new SplitProgress[graph.splits.size()]);
   const std::size_t outputs = program.outputs.size();
   instance->writers.reset(new std::atomic<std::uint32_t>[outputs]);

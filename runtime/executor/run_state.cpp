@@ -225,7 +225,8 @@ Status RunState::Bind() {
   const EngineOptions& options = core_->options;
   serial = !gates_ && !options.always_concurrent &&
            (core_->pool.workers() <= 1 || g.is_chain ||
-            (g.cost_known && g.total_cost_ns <= EngineCore::kSerialNs));
+            (g.cost_known &&
+             g.total_cost_ns <= std::max(EngineCore::kSerialNs, EngineCore::kSerialStepNs * g.step_count)));
   held_.resize(inputs);
   if (core_->tracing.load(std::memory_order_relaxed)) {
     trace = std::make_shared<TraceRun>(TraceRun{id_, request.label, program});

@@ -48,7 +48,8 @@ class Builder {
       sinks_ += p_.successor_begin[s] == p_.successor_begin[s + 1];
     }
     in_[g_->start] = 1;
-    in_[g_->end] = std::max(sinks_, 1u);
+    in_[g_->end] = 1;
+    g_->sink_count = std::max(sinks_, 1u);
     total_ = n + 2;
   }
 
@@ -141,7 +142,7 @@ class Builder {
       const std::uint32_t *b = p_.successors.data() + p_.successor_begin[s],
                           *e = p_.successors.data() + p_.successor_begin[s + 1];
       if (b == e) {
-        edges.push_back(Route(g_->end));
+        edges.push_back(sinks_ > 1 ? kEndEdge : g_->end);
       } else if (static_cast<std::uint32_t>(e - b) > kWide) {
         while (e != b) edges.push_back(Route(*--e));  // a range is walked from its front: most urgent first
       } else {
@@ -168,7 +169,7 @@ class Builder {
       close(v, first);
     }
     for (std::uint32_t& e : edges) {
-      if (g_->records[e].in_degree == 1) e |= kSingle;
+      if (e != kEndEdge && g_->records[e].in_degree == 1) e |= kSingle;
     }
     g_->input_edges.push_back(static_cast<std::uint32_t>(edges.size()));
     for (const std::vector<std::uint32_t>& readers : p_.input_readers) {

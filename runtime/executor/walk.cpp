@@ -8,6 +8,7 @@
 #include <cstring>
 #include <exception>
 #include <new>
+#include <utility>
 
 #include "runtime/engine/engine_core.h"
 #include "runtime/engine/futex.h"
@@ -204,154 +205,245 @@ void EngineCore::RunSerially(Worker* me, RunState& run) {
   run.Finish();
 }
 
-void EngineCore::Execute(Worker& me, Item item) {
-  RunState* run = admission.at(slot_of(item));
-  if (run->serial) {  // its only item is the root
-    RunSerially(&me, *run);
-    return;
-  }
-  Walk(me, item);
-}
+namespace {
 
-void EngineCore::Walk(Worker& me, Item item) {
-  Context context;
-  std::uint64_t steps = 0;
-  const bool alone = pool.workers() <= 1;  // nobody to expose anything to
-  for (;;) {
-    RunState* const run = admission.at(slot_of(item));
-    if (run->serial) [[unlikely]] {
-      RunSerially(&me, *run);
-      goto next;
+// The walk of one thread: what it has loaded of the run that it works on, and what it still holds back.
+class Walker {
+ public:
+  Walker(EngineCore& core, Worker& me)
+      : core_(core), pool_(core.pool), me_(me), alone_(core.pool.workers() <= 1) {}
+
+  /// Runs `item` and all that it makes ready until this thread has nothing left.
+  void Go(Item item) {
+    while (item != kNoItem) {
+      RunState* const run = core_.admission.at(slot_of(item));
+      if (run->serial) [[unlikely]] {
+        core_.RunSerially(&me_, *run);
+        item = me_.stacked > 0 ? me_.stack[--me_.stacked] : me_.deque.Pop();
+      } else {
+        Load(*run, item);
+        item = Work(item);
+      }
     }
-    {
-      const StepRecord* const records = run->records;
-      const std::uint32_t* const edges = run->edges;
-      std::atomic<std::uint32_t>* const pending = run->pending;
-      void** const pointers = run->pointers;
-      const std::uint32_t single = run->single;
-      const Item slot = item & (Item{0xfff} << 52);
-      context.run = run;
-      const auto arrive = [&](std::uint32_t edge) {
-        if (edge & single) return true;
-        std::atomic<std::uint32_t>& counter = pending[edge & kStepMask];
-        if (counter.load(std::memory_order_acquire) != 1 &&
-            counter.fetch_sub(1, std::memory_order_acq_rel) != 1) {
-          return false;
-        }
-        counter.store(records[edge & kStepMask].in_degree, std::memory_order_relaxed);
-        return true;
-      };
+    me_.steps.store(me_.steps.load(std::memory_order_relaxed) + steps_, std::memory_order_relaxed);
+  }
 
-      constexpr std::uint32_t kNone = ~0u;
+ private:
+  static constexpr std::uint32_t kNone = ~0u;
+
+  void Load(RunState& run, Item item) {
+    run_ = &run;
+    context_.run = &run;
+    records_ = run.records;
+    edges_ = run.edges;
+    pending_ = run.pending;
+    pointers_ = run.pointers;
+    single_ = run.single;
+    slot_ = item & (Item{0xfff} << 52);
+    left_ = 0;
+    ended_ = 0;
+  }
+
+  // Whether the edge makes its target ready.
+  bool Release(std::uint32_t edge) {
+    if (edge & single_) return true;
+    if (edge == kEndEdge) {
+      ++ended_;
+      return false;
+    }
+    const std::uint32_t target = edge & kStepMask;
+    std::atomic<std::uint32_t>& counter = pending_[target];
+    if (counter.load(std::memory_order_acquire) != 1 &&
+        counter.fetch_sub(1, std::memory_order_acq_rel) != 1) {
+      return false;
+    }
+    counter.store(records_[target].in_degree, std::memory_order_relaxed);
+    return true;
+  }
+
+  // Tells the run, in one go, how many of its last steps this thread did; the last one to tell ends it. Until
+  // then the run is alive. The run is not touched afterwards.
+  void Tell() {
+    if (ended_ == 0) return;
+    const StepGraph& g = *run_->program->graph;
+    const std::uint32_t told = std::exchange(ended_, 0);
+    if (pending_[g.end].fetch_sub(told, std::memory_order_acq_rel) != told) return;
+    pending_[g.end].store(g.sink_count, std::memory_order_relaxed);
+    run_->Finish();
+  }
+
+  void Spill() {
+    if (left_ == 0) return;
+    reserve_stack(me_);
+    push_private(me_, slot_ | static_cast<Item>(left_) << 32 | first_);
+    left_ = 0;
+  }
+
+  // The next ready step of the range at hand, or none. Thieves get half of it first.
+  std::uint32_t FromRange() {
+    while (left_ > 0) {
+      if (left_ > 1 && !alone_ && me_.deque.empty()) {
+        const std::uint32_t half = left_ / 2;
+        me_.deque.Push(slot_ | static_cast<Item>(half) << 32 | (first_ + left_ - half));
+        pool_.Notify(me_);
+        left_ -= half;
+      }
+      const std::uint32_t edge = edges_[first_];
+      ++first_;
+      --left_;
+      if (Release(edge)) return edge & kStepMask;
+    }
+    return kNone;
+  }
+
+  // Runs items of the run at hand. Returns an item of which it is not known whether it belongs to that run,
+  // or none if this thread has nothing left.
+  Item Work(Item item) {
+    for (;;) {
       std::uint32_t id = id_of(item);
-      bool resumed = false;  // the step's own work is done: only release its successors
-      if (std::uint32_t length = length_of(item); length != 0) [[unlikely]] {
-        if (length == kHelpSplit) {
-          if (!take_part(pool, me, *run, context, id)) goto next;
-          if (records[id].flags & StepRecord::writes_output) run->OutputsWritten(id);
-          resumed = true;
-        } else if (length == kRelease) {
-          if (records[id].flags & StepRecord::writes_output) run->OutputsWritten(id);
-          resumed = true;
-        } else {
-          std::uint32_t e = id;
+      bool done = false;  // the step's own work is over: only its successors are to be released
+      if (const std::uint32_t length = length_of(item); length != 0) [[unlikely]] {
+        if (length <= kMostEdges) {
+          Spill();
+          first_ = id;
+          left_ = length;
+          id = FromRange();
+        } else if (length == kHelpSplit && !take_part(pool_, me_, *run_, context_, id)) {
           id = kNone;
-          while (length > 0 && id == kNone) {
-            if (length > 1 && !alone && me.deque.empty()) {
-              const std::uint32_t half = length / 2;
-              me.deque.Push(slot | static_cast<Item>(half) << 32 | (e + length - half));
-              pool.Notify(me);
-              length -= half;
-              continue;
-            }
-            const std::uint32_t edge = edges[e];
-            ++e;
-            --length;
-            if (arrive(edge)) id = edge & kStepMask;
-          }
-          if (length > 0) {
-            reserve_stack(me);
-            push_private(me, slot | static_cast<Item>(length) << 32 | e);
-          }
-          if (id == kNone) goto next;
+        } else {
+          if (records_[id].flags & StepRecord::writes_output) run_->OutputsWritten(id);
+          done = true;
         }
       }
       for (;;) {
-        const StepRecord& r = records[id];
-        if (resumed) [[unlikely]] {
-          resumed = false;
-        } else if (run->attention.load(std::memory_order_relaxed) == 0 && r.flags == 0) [[likely]] {
-          if (r.body) {
-            if (me.stacked > 0 && !alone && me.deque.empty()) expose_half(pool, me);
-            context.step = id;
-            context.first_unit = 0;
-            context.pointers = pointers + r.first_use;
-            if (Status s = invoke(r, context, 0, r.units); !s.ok()) [[unlikely]] {
-              run->StepFault(id, std::move(s), 0);
-            }
+        while (id != kNone) {
+          if (done) [[unlikely]] {
+            done = false;
+          } else if (!Run(id)) {
+            id = kNone;
+            break;
           }
-        } else if (r.flags & StepRecord::last) {
-          run->Finish();
-          goto next;
-        } else if (id < run->program->graph->step_count) {
-          if ((r.flags & StepRecord::heavy) && !alone) {
-            expose_all(pool, me);
-            me.fuel -= std::min(me.fuel, 16u);
-          }
-          if (!(r.flags & StepRecord::split)) {
-            run_whole(&me, *run, context, id, r.units);
-          } else if (may_run(*run, id)) {
-            SplitProgress& progress = run->instance->splits[static_cast<std::size_t>(r.units)];
-            progress.next.store(0, std::memory_order_relaxed);
-            progress.participants.store(1, std::memory_order_release);
-            if (!take_part(pool, me, *run, context, id)) goto next;
-            if (r.flags & StepRecord::writes_output) run->OutputsWritten(id);
-          } else if (r.flags & StepRecord::writes_output) {
-            run->OutputsWritten(id);
-          }
+          id = Successor(records_[id]);
         }
-        ++steps;
-        const std::uint32_t count = r.edge_count;
-        const std::uint32_t* const out = edges + r.first_edge;
-        reserve_stack(me);
-        if (count > kWide) [[unlikely]] {
-          std::uint32_t first = r.first_edge;
-          for (std::uint32_t left = count; left > 0;) {
-            const std::uint32_t n = std::min(left, kMostEdges);
-            reserve_stack(me);
-            push_private(me, slot | static_cast<Item>(n) << 32 | first);
-            first += n;
-            left -= n;
-          }
-          goto next;
-        }
-        std::uint32_t ready = kNone;
-        for (std::uint32_t i = 0; i < count; ++i) {
-          const std::uint32_t edge = out[i];
-          if (!arrive(edge)) continue;
-          if (ready != kNone) push_private(me, slot | ready);
-          ready = edge & kStepMask;
-        }
-        // Past its last edge the run may have ended: nothing of it is touched from here on.
-        if (ready == kNone) break;
-        id = ready;
+        if (me_.stacked > 0 || left_ == 0 || me_.fuel == 0) break;
+        --me_.fuel;
+        id = FromRange();
       }
-    }
-  next:
-    if (me.stacked > 0) {
-      item = me.stack[--me.stacked];
-    } else if ((item = me.deque.Pop()) == kNoItem) {
-      break;
-    }
-    if (me.fuel > 0) [[likely]] {
-      --me.fuel;
-    } else if (const Item other = pool.Interleave(me); other != kNoItem) {
-      reserve_stack(me);
-      push_private(me, item);
-      item = other;
+      if (me_.fuel == 0) [[unlikely]] {
+        // Others' work may take long: nothing is held back meanwhile.
+        Spill();
+        Tell();
+        if (const Item other = pool_.Interleave(me_); other != kNoItem) return other;
+        return me_.stacked > 0 ? me_.stack[--me_.stacked] : me_.deque.Pop();
+      }
+      --me_.fuel;
+      if (me_.stacked > 0) {
+        // What is on the stack keeps its run alive, so the same slot means the same run.
+        item = me_.stack[--me_.stacked];
+        if ((item ^ slot_) >> 52 == 0) continue;
+        Spill();
+      } else {
+        item = me_.deque.Pop();
+        // So does what has not been told yet.
+        if (item != kNoItem && ended_ > 0 && (item ^ slot_) >> 52 == 0) continue;
+      }
+      Tell();
+      return item;
     }
   }
-  me.steps.store(me.steps.load(std::memory_order_relaxed) + steps, std::memory_order_relaxed);
-}
+
+  // Does the work of a step; false if it was the end of the run, or if others will complete the step.
+  bool Run(std::uint32_t id) {
+    const StepRecord& r = records_[id];
+    ++steps_;
+    if (run_->attention.load(std::memory_order_relaxed) == 0 && r.flags == 0) [[likely]] {
+      if (!r.body) return true;
+      if (me_.stacked > 0 && !alone_ && me_.deque.empty()) expose_half(pool_, me_);
+      context_.step = id;
+      context_.first_unit = 0;
+      context_.pointers = pointers_ + r.first_use;
+      if (Status s = invoke(r, context_, 0, r.units); !s.ok()) [[unlikely]]
+        run_->StepFault(id, std::move(s), 0);
+      return true;
+    }
+    return RunSpecial(id, r);
+  }
+
+  [[gnu::noinline]] bool RunSpecial(std::uint32_t id, const StepRecord& r) {
+    if (r.flags & StepRecord::last) {
+      run_->Finish();
+      return false;
+    }
+    if (id >= run_->program->graph->step_count) return true;
+    if ((r.flags & StepRecord::heavy) && !alone_) {
+      Spill();
+      expose_all(pool_, me_);
+      me_.fuel -= std::min(me_.fuel, 16u);
+    }
+    if (!(r.flags & StepRecord::split)) {
+      run_whole(&me_, *run_, context_, id, r.units);
+      return true;
+    }
+    if (may_run(*run_, id)) {
+      SplitProgress& progress = run_->instance->splits[static_cast<std::size_t>(r.units)];
+      progress.next.store(0, std::memory_order_relaxed);
+      progress.participants.store(1, std::memory_order_release);
+      if (!take_part(pool_, me_, *run_, context_, id)) return false;
+    }
+    if (r.flags & StepRecord::writes_output) run_->OutputsWritten(id);
+    return true;
+  }
+
+  // Releases the successors: the most urgent one that is ready is returned, the others are stacked. With its
+  // last edge released the run may end: it is not touched after that.
+  std::uint32_t Successor(const StepRecord& r) {
+    const std::uint32_t count = r.edge_count;
+    const std::uint32_t* const out = edges_ + r.first_edge;
+    if (count > kWide) [[unlikely]] {
+      std::uint32_t first = r.first_edge;
+      for (std::uint32_t left = count; left > 0;) {
+        const std::uint32_t n = std::min(left, kMostEdges);
+        reserve_stack(me_);
+        push_private(me_, slot_ | static_cast<Item>(n) << 32 | first);
+        first += n;
+        left -= n;
+      }
+      return kNone;
+    }
+    std::uint32_t ready = kNone;
+    if (count == 1) [[likely]] {
+      const std::uint32_t edge = out[0];
+      return Release(edge) ? edge & kStepMask : kNone;
+    }
+    reserve_stack(me_);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const std::uint32_t edge = out[i];
+      if (!Release(edge)) continue;
+      if (ready != kNone) push_private(me_, slot_ | ready);
+      ready = edge & kStepMask;
+    }
+    return ready;
+  }
+
+  EngineCore& core_;
+  Pool& pool_;
+  Worker& me_;
+  const bool alone_;  // nobody to expose anything to
+  Context context_;
+  RunState* run_ = nullptr;
+  const StepRecord* records_ = nullptr;
+  const std::uint32_t* edges_ = nullptr;
+  std::atomic<std::uint32_t>* pending_ = nullptr;
+  void** pointers_ = nullptr;
+  std::uint32_t single_ = 0;
+  std::uint32_t first_ = 0, left_ = 0;  // the range of edges at hand
+  std::uint32_t ended_ = 0;             // last steps done and not told
+  Item slot_ = 0;
+  std::uint64_t steps_ = 0;
+};
+
+}  // namespace
+
+void EngineCore::Execute(Worker& me, Item item) { Walker(*this, me).Go(item); }
 
 }  // namespace leat::runtime

@@ -78,8 +78,8 @@ TEST_P(ExecutorTest, ManyFrontendsShareOneEngine) {
         const std::vector<std::int64_t> inputs{t, k};
         const auto outputs = pending_values(r.output_steps.size());
         const auto run = engine->Submit({.program = r.program,
-                                             .inputs = {ready_i64(*engine, t), ready_i64(*engine, k)},
-                                             .outputs = outputs});
+                                         .inputs = {ready_i64(*engine, t), ready_i64(*engine, k)},
+                                         .outputs = outputs});
         if (k % 2 == 0) {
           ASSERT_TRUE(run->Wait().ok());
         } else {
@@ -123,18 +123,18 @@ TEST_P(ExecutorTest, PlanRunsOnceAndItsErrorFailsTheRun) {
   std::atomic<int> plans{0};
   const auto outputs = pending_values(r.output_steps.size());
   const auto run = engine->Submit({.plan = [&]() -> StatusOr<std::shared_ptr<const Program>> {
-                                         ++plans;
-                                         return r.program;
-                                       },
-                                       .outputs = outputs});
+                                     ++plans;
+                                     return r.program;
+                                   },
+                                   .outputs = outputs});
   ASSERT_TRUE(run->Wait().ok());
   expect_outputs(r, {}, outputs);
   EXPECT_EQ(plans, 1);
   const auto lost = pending_values(1);
   const auto bad = engine->Submit({.plan = []() -> StatusOr<std::shared_ptr<const Program>> {
-                                         return Status(Code::invalid_argument, "no such plan");
-                                       },
-                                       .outputs = lost});
+                                     return Status(Code::invalid_argument, "no such plan");
+                                   },
+                                   .outputs = lost});
   ASSERT_TRUE(bad->Wait().ok());
   EXPECT_EQ(bad->status().code(), Code::invalid_argument);
   EXPECT_EQ(lost[0]->state(), State::failed);

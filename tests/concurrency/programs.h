@@ -42,6 +42,7 @@ class FunctionStep final : public StepBody {
 
 class ProgramBuilder {
  public:
+  ProgramBuilder() { p_.name = "test"; }
   std::uint32_t Input(std::int64_t bytes, DeviceId device = 0) {
     const auto b = Add(BufferInfo::Kind::input, bytes, device, static_cast<std::uint32_t>(p_.inputs.size()));
     p_.inputs.push_back(b);
