@@ -218,6 +218,7 @@ std::vector<Tensor> CompiledBody::Call(std::span<const Tensor> arguments, Source
   if (t->plan->ready.load(std::memory_order_acquire)) {
     request.program = t->plan->program;
     state->plans().hits.fetch_add(1, std::memory_order_relaxed);
+    frontend::note_reuse(*state, *t->plan);
   } else {
     request.plan = [state, t] { return frontend::make_plan(*state, t->plan, *t->snapshot); };
   }

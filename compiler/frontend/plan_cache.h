@@ -25,6 +25,7 @@ struct Plan {
   std::atomic<bool> ready{false};  // program is set; it never changes again
   std::shared_ptr<const runtime::Program> program;
   bool small = false;  // worth running on the caller's thread at once
+  std::atomic<std::uint32_t> reuses{0};  // how often a run found it ready
   std::vector<std::uint64_t> key;
   std::uint64_t hash = 0;
 };

@@ -22,6 +22,7 @@ StatusOr<std::shared_ptr<const runtime::Program>> plan_now(ContextState& state, 
   const std::lock_guard planning(plan.planning);
   if (plan.ready.load(std::memory_order_acquire)) {
     state.plans().hits.fetch_add(1, std::memory_order_relaxed);
+    note_reuse(state, plan);
     return plan.program;
   }
   auto program = state.Compile(lower(order, key));
@@ -48,6 +49,13 @@ StatusOr<std::shared_ptr<const runtime::Program>> make_plan(ContextState& state,
   }
   if (!result.ok()) state.plans().Remove(plan);
   return result;
+}
+
+void note_reuse(ContextState& state, Plan& plan) {
+  if (plan.reuses.load(std::memory_order_relaxed) > 0) [[likely]]
+    return;
+  if (plan.reuses.fetch_add(1, std::memory_order_relaxed) > 0) return;
+  if (state.options().tier == Tier::automatic) compiler::request_machine_code(*plan.program, state.code());
 }
 
 runtime::Ref<runtime::Value> scalar_value(ContextState& state, std::uint64_t bits) {

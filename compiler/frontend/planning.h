@@ -32,6 +32,9 @@ StatusOr<std::shared_ptr<const runtime::Program>> make_plan(ContextState& state,
                                                             const std::shared_ptr<Plan>& plan,
                                                             const Snapshot& snapshot);
 
+/// To be called when a run finds its plan ready: what is used a second time gets machine code.
+void note_reuse(ContextState& state, Plan& plan);
+
 /// An input of a program that is one number: 8 bytes with it in the low ones.
 runtime::Ref<runtime::Value> scalar_value(ContextState& state, std::uint64_t bits);
 

@@ -63,15 +63,15 @@ bool inputs_done(const Walk& walk) {
   return true;
 }
 
-void run_now(ContextState& state, std::shared_ptr<const runtime::Program> program, const Walk& walk,
-             std::unique_lock<std::mutex>& lock) {
+void run_now(ContextState& state, Plan& plan, const Walk& walk, std::unique_lock<std::mutex>& lock) {
   runtime::RunRequest request;
-  request.program = std::move(program);
+  request.program = plan.program;
   fill_inputs(state, walk, request.inputs);
   fill_outputs(walk, request.outputs);
   const ContextState::Use use(state);
   lock.unlock();
   state.runs.fetch_add(1, std::memory_order_relaxed);
+  note_reuse(state, plan);
   state.engine().RunInline(std::move(request)).IgnoreError();  // it is in the values
 }
 
@@ -98,6 +98,7 @@ struct Submitted {
   runtime::RunRequest request;
   std::vector<Node*> settle;
   std::shared_ptr<ContextState> state;
+  std::shared_ptr<Plan> reused;  // for the first time
 };
 
 }  // namespace
@@ -160,6 +161,7 @@ StatusOr<Ref<runtime::Run>> start(std::span<const Tensor> roots, const EvalOptio
   fill_inputs(state, walk, s.request.inputs);
   if (known) {
     s.request.program = plan->program;
+    if (plan->reuses.load(std::memory_order_relaxed) == 0) s.reused = plan;
   } else {
     auto snapshot =
         std::make_shared<Snapshot>(std::vector<Node*>(walk.order), std::vector<std::uint64_t>(walk.key));
@@ -185,6 +187,7 @@ StatusOr<Ref<runtime::Run>> start(std::span<const Tensor> roots, const EvalOptio
   outputs.assign(s.request.outputs.begin(), s.request.outputs.end());
   const ContextState::Use use(state);
   lock.unlock();  // submitting may wait for room
+  if (s.reused != nullptr) note_reuse(state, *s.reused);
 
   state.runs.fetch_add(1, std::memory_order_relaxed);
   Ref<runtime::Run> run;
@@ -235,7 +238,7 @@ Ref<Value> request_value(const Tensor& tensor, SourceLocation where) {
     }
     if (plan != nullptr && plan->small) {
       state->recomputed_bytes.fetch_add(walk.CountEvaluations(), std::memory_order_relaxed);
-      run_now(*state, plan->program, walk, lock);  // unlocks
+      run_now(*state, *plan, walk, lock);  // unlocks
       Ref<Value> value;
       std::vector<Node*> garbage;
       {
