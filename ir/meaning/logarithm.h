@@ -81,7 +81,8 @@ V log2(V x) {
   const V high = constant<V>(0x1.715476p0f, 0x1.71547652b82fep0);
   const V low = constant<V>(0x1.4ae0cp-26f, 0x1.777d0ffda0d24p-56);
   const V m = p.f * high, rest = fmadd(p.f, high, -m) + fmadd(p.f, low, p.g * high);
-  return log_edges(x, p.n + (m + rest));
+  const V h = p.n + m;  // |n| >= 1 > |m|, or n = 0
+  return log_edges(x, h + (((p.n - h) + m) + rest));
 }
 
 template <Single V>

@@ -54,23 +54,23 @@ const Function kFunctions[] = {
     {Op::exp2, std::exp2, mpfr_exp2, -20, 20, 0.9, 1.1},
     {Op::expm1, std::expm1, mpfr_expm1, -3, 3, 1.05, 1.3},
     {Op::log, std::log, mpfr_log, 0.1, 10, 0.9, 1.1},
-    {Op::log2, std::log2, mpfr_log2, 0.1, 10, 1.5, 1.5},
+    {Op::log2, std::log2, mpfr_log2, 0.1, 10, 1.1, 1.1},
     {Op::log1p, std::log1p, mpfr_log1p, -0.99, 3, 1.0, 1.3},
     {Op::sin, std::sin, mpfr_sin, -20, 20, 1.0, 1.1},
     {Op::cos, std::cos, mpfr_cos, -20, 20, 1.0, 1.1},
-    {Op::tan, std::tan, mpfr_tan, -20, 20, 1.5, 1.5},
-    {Op::asin, std::asin, mpfr_asin, -1, 1, 2.0, 2.0},
-    {Op::acos, std::acos, mpfr_acos, -1, 1, 2.0, 2.0},
-    {Op::atan, std::atan, mpfr_atan, -5, 5, 2.0, 2.0},
-    {Op::sinh, std::sinh, mpfr_sinh, -5, 5, 2.0, 2.0},
-    {Op::cosh, std::cosh, mpfr_cosh, -5, 5, 2.0, 2.0},
-    {Op::tanh, std::tanh, mpfr_tanh, -3, 3, 1.1, 2.0},
-    {Op::asinh, std::asinh, mpfr_asinh, -5, 5, 2.0, 2.0},
-    {Op::acosh, std::acosh, mpfr_acosh, 1, 5, 2.0, 2.0},
-    {Op::atanh, std::atanh, mpfr_atanh, -1, 1, 2.0, 2.0},
-    {Op::cbrt, std::cbrt, mpfr_cbrt, -30, 30, 1.0, 1.0},
+    {Op::tan, std::tan, mpfr_tan, -20, 20, 1.15, 1.3},
+    {Op::asin, std::asin, mpfr_asin, -1, 1, 1.2, 1.3},
+    {Op::acos, std::acos, mpfr_acos, -1, 1, 1.2, 1.3},
+    {Op::atan, std::atan, mpfr_atan, -5, 5, 1.5, 1.6},
+    {Op::sinh, std::sinh, mpfr_sinh, -5, 5, 1.7, 1.8},
+    {Op::cosh, std::cosh, mpfr_cosh, -5, 5, 1.4, 1.5},
+    {Op::tanh, std::tanh, mpfr_tanh, -3, 3, 1.05, 1.5},
+    {Op::asinh, std::asinh, mpfr_asinh, -5, 5, 1.1, 1.2},
+    {Op::acosh, std::acosh, mpfr_acosh, 1, 5, 1.1, 1.2},
+    {Op::atanh, std::atanh, mpfr_atanh, -1, 1, 1.0, 1.2},
+    {Op::cbrt, std::cbrt, mpfr_cbrt, -30, 30, 0.6, 0.7},
     {Op::sigmoid, ref_sigmoid, exact_sigmoid, -10, 10, 2.5, 2.6},
-    {Op::erf, std::erf, mpfr_erf, -4, 4, 1.1, 2.0},
+    {Op::erf, std::erf, mpfr_erf, -4, 4, 1.1, 1.3},
 };
 
 template <class T>
@@ -185,6 +185,7 @@ std::vector<T> inputs(const Function& f, std::size_t count, std::uint64_t seed) 
 
 void expect(const char* type, const Function& f, const Worst& w, double limit) {
   std::printf("%-8s %s  max %.4f ulp at %a\n", std::string(name(f.op)).c_str(), type, w.error, w.at);
+  std::fflush(stdout);  // a long run shows how far it is
   EXPECT_LE(w.error, limit) << name(f.op) << " at " << w.at;
   EXPECT_EQ(w.special, 0) << name(f.op) << ", e.g. at " << w.special_at;
 }
@@ -217,18 +218,21 @@ TEST(Ulp, DoubleIsWithinItsLimits) {
 }
 
 TEST(Ulp, AllSingles) {
-  if (!std::getenv("LEAT_LONG")) GTEST_SKIP() << "set LEAT_LONG=1";
+  const char* stride_text = std::getenv("LEAT_LONG");
+  if (!stride_text) GTEST_SKIP() << "set LEAT_LONG=1";
+  const std::uint64_t stride = static_cast<std::uint64_t>(std::max(1L, std::atol(stride_text)));
   for (const Function& f : kFunctions) {
-    constexpr std::uint64_t kAll = std::uint64_t{1} << 32, kBlock = 1 << 16;
+    constexpr std::uint64_t kBlock = 1 << 16;
+    const std::uint64_t all = (std::uint64_t{1} << 32) / stride;
     const unsigned threads = std::max(1u, std::thread::hardware_concurrency());
     std::vector<Worst> worst(threads);
     std::vector<std::thread> pool;
     for (unsigned t = 0; t < threads; ++t) {
       pool.emplace_back([&, t] {
         std::vector<float> x(kBlock), y;
-        for (std::uint64_t begin = t * kBlock; begin < kAll; begin += threads * kBlock) {
+        for (std::uint64_t begin = t * kBlock; begin < all; begin += threads * kBlock) {
           for (std::uint64_t i = 0; i < kBlock; ++i)
-            x[i] = std::bit_cast<float>(static_cast<std::uint32_t>(begin + i));
+            x[i] = std::bit_cast<float>(static_cast<std::uint32_t>((begin + i) * stride));
           apply(f.op, x, y);
           compare32(f, x, y, worst[t]);
         }
