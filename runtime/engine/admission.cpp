@@ -58,11 +58,12 @@ RunState* Admission::Next() {
     RunState& run = **it;
     if (!run.failed()) {
       if (blocked || !run.InputsOnTheWay()) continue;
-      if (started_ > 0 && run.memory_epoch == epoch_) continue;
+      if (started_ > 0 && run.put_back && run.memory_epoch == epoch_) continue;
       if (!Fits(run.peak_bytes) || free_slots_.empty()) {
         blocked = true;
         continue;
       }
+      run.memory_epoch = epoch_;
       run.slot = free_slots_.back();
       free_slots_.pop_back();
       slots_[run.slot].store(&run, std::memory_order_release);
@@ -82,12 +83,13 @@ RunState* Admission::Next() {
 bool Admission::PutBack(RunState& run) {
   {
     const std::lock_guard lock(mutex_);
-    if (started_ <= 1) return false;
+    // If something finished since this run was let through, its memory may do.
+    if (started_ <= 1 && run.memory_epoch == epoch_) return false;
     --started_;
     started_bytes_ -= run.peak_bytes;
     slots_[run.slot].store(nullptr, std::memory_order_relaxed);
     free_slots_.push_back(run.slot);
-    run.memory_epoch = epoch_;
+    run.put_back = true;
     run.stage.store(RunState::Stage::waiting, std::memory_order_release);
   }
   Enqueue(run);

@@ -18,9 +18,7 @@ namespace {
 // A run that never began: it is done, and its outputs say why.
 Ref<Run> stillborn(const std::shared_ptr<EngineCore>& core, RunRequest request, Status why) {
   Ref<RunState> run = make_ref<RunState>(core, std::move(request), 0);
-  core->admission.Reserve(*run, true);
-  run->Fail(std::move(why));
-  run->Finish();
+  run->Refuse(std::move(why));
   return run;
 }
 

@@ -35,6 +35,16 @@ RunState::RunState(std::shared_ptr<EngineCore> core, RunRequest r, std::uint64_t
 
 RunState::~RunState() = default;
 
+void RunState::Refuse(Status why) {
+  status_ = why;
+  resting_ = true;
+  stage.store(Stage::done, std::memory_order_release);
+  for (const Ref<Value>& v : request.outputs) v->SetFailed(why);
+  request.inputs.clear();
+  request.outputs.clear();
+  done_.store(1, std::memory_order_release);
+}
+
 void RunState::Watch() {
   begin_ns_ = core_->tracing.load(std::memory_order_relaxed) ? now_ns() : 0;
   for (const Ref<Value>& v : request.outputs) v->SetProducer(this);
@@ -192,7 +202,11 @@ StatusOr<Ref<Buffer>> RunState::OutputBuffer(std::uint32_t ordinal) {
       return content;
     }
   }
-  return core_->memories[info.device]->Allocate(static_cast<std::size_t>(info.bytes));
+  Memory& memory = *core_->memories[info.device];
+  StatusOr<Ref<Buffer>> made = memory.Allocate(static_cast<std::size_t>(info.bytes));
+  if (made.ok() || made.status().code() != Code::resource_exhausted) return made;
+  core_->instances.Trim(true);  // idle arenas may be what is in the way
+  return memory.Allocate(static_cast<std::size_t>(info.bytes));
 }
 
 Status RunState::Bind() {

@@ -47,6 +47,8 @@ class RunState final : public Run {
   std::vector<Ref<Run>> PendingProducers() const;
 
   // Lifecycle, called by the engine.
+  /// The whole life of a run that may not begin: done, and its outputs say why.
+  void Refuse(Status why);
   /// Watches the stop token and the deadline, and tells the outputs who writes them.
   void Watch();
   /// Makes the plan unless somebody else does; then hands the run to admission.
@@ -95,7 +97,8 @@ class RunState final : public Run {
 
   // Admission's, under its lock.
   std::int64_t reserved_bytes = 0, peak_bytes = 0;
-  std::uint64_t memory_epoch = 0;  // no memory since then
+  std::uint64_t memory_epoch = 0;  // when it was let through
+  bool put_back = false;           // it found no memory then
   RunState *previous = nullptr, *next = nullptr;
   std::atomic<Stage> stage{Stage::planning};
 

@@ -1,0 +1,117 @@
+#include <gmock/gmock.h>
+
+#include <thread>
+#include <vector>
+
+#include "tests/concurrency/programs.h"
+
+namespace leat::runtime {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(MemoryTest, BlocksAreAlignedCountedAndRecycled) {
+  const auto allocator = std::make_shared<CheckingAllocator>();
+  const Ref<Memory> memory = make_ref<Memory>(DeviceId{3}, allocator, 0);
+  for (const std::size_t bytes : {0, 1, 63, 64, 65, 80, 100, 128, 129, 1000, 4096, 100'000, 3'000'001}) {
+    void* first = nullptr;
+    {
+      const Ref<Buffer> b = memory->Allocate(bytes).value();
+      first = b->data();
+      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(first) % 64, 0u);
+      EXPECT_EQ(b->bytes(), bytes);
+      EXPECT_EQ(b->device(), 3);
+      EXPECT_FALSE(b->wrapped());
+      EXPECT_GE(memory->stats().live_bytes, static_cast<std::int64_t>(bytes));
+      EXPECT_LE(memory->stats().live_bytes, static_cast<std::int64_t>(bytes + bytes / 4 + 64));
+      std::memset(first, 1, bytes);
+    }
+    EXPECT_EQ(memory->stats().live_bytes, 0);
+    const std::int64_t before = allocator->total.load();
+    const Ref<Buffer> again = memory->Allocate(bytes).value();
+    EXPECT_EQ(again->data(), first) << bytes;
+    EXPECT_EQ(allocator->total.load(), before);
+  }
+  EXPECT_GT(memory->stats().cached_bytes, 0);
+  memory->Trim();
+  EXPECT_EQ(memory->stats().cached_bytes, 0);
+}
+
+TEST(MemoryTest, TheLimitNamesTheSizes) {
+  const Ref<Memory> memory = make_ref<Memory>(DeviceId{0}, std::make_shared<CheckingAllocator>(), 10'000);
+  const Ref<Buffer> held = memory->Allocate(6000).value();
+  const auto refused = memory->Allocate(5000);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.status().code(), Code::resource_exhausted);
+  EXPECT_THAT(refused.status().message(), HasSubstr("5000 bytes asked for"));
+  EXPECT_THAT(refused.status().message(), HasSubstr("limit 10000"));
+  { const Ref<Buffer> cached = memory->Allocate(2000).value(); }
+  EXPECT_TRUE(memory->Allocate(3000).ok());  // the cached block makes room
+  EXPECT_EQ(memory->Allocate(std::size_t{1} << 60).status().code(), Code::resource_exhausted);
+}
+
+TEST(MemoryTest, BuffersOutliveTheirEngine) {
+  const auto allocator = std::make_shared<CheckingAllocator>();
+  Ref<Buffer> kept;
+  {
+    EngineOptions options;
+    options.workers = 1;
+    options.allocator = allocator;
+    kept = Engine::Create(std::move(options)).value()->Allocate(100).value();
+  }
+  std::memset(kept->data(), 7, 100);
+  EXPECT_EQ(static_cast<char*>(kept->data())[99], 7);
+}
+
+TEST(MemoryTest, WrappedMemoryIsDeletedOnce) {
+  int deleted = 0;
+  char memory[8];
+  {
+    const Ref<Buffer> b = Buffer::Wrap(memory, 8, [&] { ++deleted; });
+    const Ref<Buffer> c = b;
+    EXPECT_TRUE(c->wrapped());
+    EXPECT_EQ(deleted, 0);
+  }
+  EXPECT_EQ(deleted, 1);
+}
+
+TEST(MemoryTest, ThreadsShareIt) {
+  const Ref<Memory> memory = make_ref<Memory>(DeviceId{0}, std::make_shared<CheckingAllocator>(), 0);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int k = 0; k < 500; ++k) {
+        const Ref<Buffer> b = memory->Allocate(static_cast<std::size_t>(64 << (k % 5))).value();
+        *static_cast<int*>(b->data()) = t;
+        ASSERT_EQ(*static_cast<int*>(b->data()), t);
+      }
+    });
+  }
+  for (std::thread& t : threads) t.join();
+  EXPECT_EQ(memory->stats().live_bytes, 0);
+}
+
+TEST(ValueTest, StatesAndListeners) {
+  const Ref<Value> v = Value::Pending();
+  int told = 0;
+  v->OnDone([&](Value& x) { told += x.state() == Value::State::failed; });
+  EXPECT_EQ(v->WaitUntil(std::chrono::steady_clock::now()).code(), Code::deadline_exceeded);
+  EXPECT_TRUE(v->SetFailed(Status(Code::cancelled, "stop")));
+  EXPECT_EQ(told, 1);
+  EXPECT_FALSE(v->SetReady(nullptr));
+  EXPECT_TRUE(v->Retry());
+  EXPECT_FALSE(v->Retry());
+  EXPECT_TRUE(v->SetPoisoned(Status(Code::out_of_range, "index")));
+  v->OnDone([&](Value& x) { told += x.state() == Value::State::poisoned; });
+  EXPECT_EQ(told, 2);
+  EXPECT_FALSE(v->Retry());
+  EXPECT_EQ(v->status().ToString(), "out_of_range: index");
+  const Ref<Value> late = Value::Pending();
+  std::thread completes([&] { late->SetReady(Buffer::Wrap(nullptr, 0, {})); });
+  EXPECT_TRUE(late->Wait().ok());
+  completes.join();
+  EXPECT_EQ(late->state(), Value::State::ready);
+}
+
+}  // namespace
+}  // namespace leat::runtime
