@@ -56,6 +56,20 @@ void fill_outputs(const Walk& walk, std::vector<Ref<Value>>& outputs) {
        where);
 }
 
+// Where the nodes of this walk were written, for errors: a plan is shared by many places. Only made where
+// something may go wrong, in this run or in one before it.
+void fill_places(const Walk& walk, runtime::RunRequest& request) {
+  bool needed = walk.may_fault;
+  for (const Ref<Value>& v : request.inputs) needed = needed || v->state() != Value::State::ready;
+  if (!needed) return;
+  std::vector<SourceLocation> places;
+  places.reserve(walk.order.size());
+  for (const Node* n : walk.order) places.push_back(n->where);
+  request.locate = [places = std::move(places)](std::uint32_t ordinal) {
+    return ordinal - 1 < places.size() ? places[ordinal - 1] : SourceLocation();
+  };
+}
+
 bool inputs_done(const Walk& walk) {
   for (const WalkInput& in : walk.inputs) {
     if (in.leaf != nullptr && !value_of(*in.leaf)->done()) return false;
@@ -67,6 +81,7 @@ void run_now(ContextState& state, Plan& plan, const Walk& walk, std::unique_lock
   runtime::RunRequest request;
   request.program = plan.program;
   fill_inputs(state, walk, request.inputs);
+  fill_places(walk, request);
   fill_outputs(walk, request.outputs);
   const ContextState::Use use(state);
   lock.unlock();
@@ -159,6 +174,7 @@ StatusOr<Ref<runtime::Run>> start(std::span<const Tensor> roots, const EvalOptio
   if (!known) plan = state.plans().FindOrAdd(walk.key, hash);
 
   fill_inputs(state, walk, s.request.inputs);
+  fill_places(walk, s.request);
   if (known) {
     s.request.program = plan->program;
     if (plan->reuses.load(std::memory_order_relaxed) == 0) s.reused = plan;

@@ -73,6 +73,7 @@ void Walk::Clear() {
   effects_.clear();
   output_bytes = 0;
   traced = false;
+  may_fault = false;
 }
 
 void Walk::EmitLeaf(Node* node) {
@@ -142,6 +143,8 @@ void Walk::Visit(Node* root, std::uint64_t mark, bool placeholders) {
       continue;
     }
     if (node->kind == Kind::tuple && ir::op_info(node->op).is(ir::kEffect)) effects_.push_back(node);
+    constexpr std::uint8_t kMayFault = ir::kFaults | ir::kEffect;
+    may_fault = may_fault || (ir::op_info(node->op).traits & kMayFault) != 0 || node->kind == Kind::tuple;
     EmitOperation(node);
   }
 }

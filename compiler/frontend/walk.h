@@ -38,7 +38,8 @@ struct Walk {
   std::vector<std::uint64_t> key;
   std::vector<WalkInput> inputs;
   std::vector<WalkOutput> outputs;
-  bool traced = false;  // a placeholder was reached
+  bool traced = false;     // a placeholder was reached
+  bool may_fault = false;  // an op that may fault was reached
   std::int64_t output_bytes = 0;
 
   /// Walks from `roots`, which are not evaluated yet and distinct. `mark` is a number that no walk of this

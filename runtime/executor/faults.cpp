@@ -41,13 +41,20 @@ void Faults::Add(std::uint32_t buffer, Taint taint) {
   }
 }
 
+SourceLocation Faults::Place(const Source& source) const {
+  if (locate_ != nullptr && *locate_ && source.ordinal != 0) {
+    if (const SourceLocation at = (*locate_)(source.ordinal); at.known()) return at;
+  }
+  return source.location.source;
+}
+
 Status Faults::Locate(std::uint32_t step, Status fault, std::size_t source) const {
   const std::vector<std::uint32_t>& sources = program_.steps[step].sources;
   if (fault.where().known() || source >= sources.size()) return fault;
   const Source& origin = program_.sources[sources[source]];
   std::string message = fault.message();
   if (!origin.signature.empty()) message += "\n  in " + origin.signature;
-  return Status(fault.code(), std::move(message), origin.location.source);
+  return Status(fault.code(), std::move(message), Place(origin));
 }
 
 void Faults::AddOfStep(std::uint32_t step, std::uint32_t buffer, Status fault, std::size_t source,
@@ -66,9 +73,8 @@ std::string Faults::Name(std::uint32_t step) const {
   if (!s.sources.empty()) {
     const Source& source = program_.sources[s.sources.front()];
     if (!source.signature.empty()) text = source.signature;
-    if (source.location.source.known()) {
-      text += std::string(" (at ") + source.location.source.file + ":" +
-              std::to_string(source.location.source.line) + ")";
+    if (const SourceLocation at = Place(source); at.known()) {
+      text += std::string(" (at ") + at.file + ":" + std::to_string(at.line) + ")";
     }
   }
   return text;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -27,7 +28,10 @@ struct Taint {
 
 class Faults {
  public:
-  explicit Faults(const Program& program) : program_(program) {}
+  using Locator = std::function<SourceLocation(std::uint32_t)>;
+  /// `locate` (may be null or empty) says where a source was written in this run; it outlives this.
+  explicit Faults(const Program& program, const Locator* locate = nullptr)
+      : program_(program), locate_(locate) {}
   /// A buffer read by `step` that has no content; poison before failures, then the first use.
   std::optional<std::uint32_t> BadInput(std::uint32_t step) const;
   /// Every buffer that `step` writes has no content, because `from` has none.
@@ -44,7 +48,9 @@ class Faults {
  private:
   std::string Name(std::uint32_t step) const;
   Status Locate(std::uint32_t step, Status fault, std::size_t source) const;
+  SourceLocation Place(const Source& source) const;
   const Program& program_;
+  const Locator* locate_;
   mutable std::mutex mutex_;
   std::unordered_map<std::uint32_t, Taint> taints_;
 };

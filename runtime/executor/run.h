@@ -42,6 +42,9 @@ struct RunRequest {
   std::stop_token stop{};
   std::optional<std::chrono::steady_clock::time_point> deadline{};
   std::string label{};  // for traces and stall reports
+  /// Where this run's user wrote the node of Source::ordinal: a plan serves many places. May be empty; only
+  /// called once something went wrong.
+  std::function<SourceLocation(std::uint32_t ordinal)> locate{};
 };
 
 class Run : public RefCounted {

@@ -146,7 +146,7 @@ Status RunState::Prepare() {
                                                 " bytes at its peak, over the memory limit of " +
                                                 std::to_string(limit));
   }
-  faults.emplace(p);
+  faults.emplace(p, &request.locate);
   if (std::all_of(request.inputs.begin(), request.inputs.end(),
                   [](const Ref<Value>& v) { return v->done(); })) {
     return {};

@@ -147,6 +147,21 @@ TEST(ExpressionErrors, AFaultPoisonsWhatDependsOnItAndSticks) {
   EXPECT_EQ(fine.to_vector<int>(), (std::vector<int>{2, 4, 6}));
 }
 
+TEST(ExpressionErrors, APlanServesManyPlacesAndErrorsNameTheirOwn) {
+  Context context({.workers = 2});
+  Context::Scope scope(context);
+  const Tensor x = tensor({1, 2, 3});
+  std::vector<std::uint32_t> lines;
+  std::vector<Error> errors;
+  lines.push_back(__LINE__ + 1);
+  errors.push_back(error_of([&] { (x / tensor({1, 0, 1})).wait(); }));
+  lines.push_back(__LINE__ + 1);
+  errors.push_back(error_of([&] { (x / tensor({1, 1, 0})).wait(); }));
+  EXPECT_EQ(context.stats().plans, 1u);
+  EXPECT_EQ(errors[0].status().where().line, lines[0]);
+  EXPECT_EQ(errors[1].status().where().line, lines[1]);
+}
+
 TEST(ExpressionErrors, Guards) {
   const Tensor x = zeros({2}) + 1;
   {
