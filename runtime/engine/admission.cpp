@@ -49,6 +49,7 @@ void Admission::Enqueue(RunState& run) {
   const std::lock_guard lock(mutex_);
   const auto later = [](const RunState* a, const RunState* b) { return a->id() < b->id(); };
   waiting_.insert(std::upper_bound(waiting_.begin(), waiting_.end(), &run, later), &run);
+  waits_.fetch_add(1, std::memory_order_seq_cst);
 }
 
 RunState* Admission::Next() {
@@ -75,6 +76,7 @@ RunState* Admission::Next() {
       run.stage.store(RunState::Stage::running, std::memory_order_release);
     }
     waiting_.erase(it);
+    waits_.fetch_sub(1, std::memory_order_seq_cst);
     return &run;
   }
   return nullptr;

@@ -7,6 +7,7 @@
 // start, none overtakes. Thread-safe; holds no lock while others' code runs.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -29,6 +30,8 @@ class Admission {
   std::uint64_t epoch() const;
   /// The run is planned and wants to start.
   void Enqueue(RunState& run);
+  /// Whether anybody has been enqueued and not been given by Next.
+  bool anyone_waits() const { return waits_.load(std::memory_order_seq_cst) > 0; }
   /// The next run that may start (or that failed while it waited), or null.
   RunState* Next();
   /// A run that Next gave found no memory: it waits until something finished. False if nothing else runs.
@@ -64,7 +67,8 @@ class Admission {
   std::int64_t started_bytes_ = 0, peak_started_bytes_ = 0;
   std::int64_t started_ = 0;
   std::uint64_t submitted_ = 0, finished_ = 0;
-  std::vector<RunState*> waiting_;  // planned, in the order of submission
+  std::atomic<std::int64_t> waits_{0};  // the size of waiting_
+  std::vector<RunState*> waiting_;      // planned, in the order of submission
   std::vector<std::uint32_t> free_slots_;
   RunState* first_ = nullptr;  // all in flight
   std::unique_ptr<std::atomic<RunState*>[]> slots_;

@@ -48,6 +48,7 @@ Status EngineCore::CheckUsable() const {
 }
 
 void EngineCore::Kick() {
+  if (!admission.anyone_waits()) return;
   // A finished run kicks too, also one that finishes below this very loop: the loop then goes round again
   // instead of growing the stack.
   thread_local EngineCore* kicking = nullptr;

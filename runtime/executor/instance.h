@@ -33,6 +33,9 @@ struct Instance {
   std::unique_ptr<std::atomic<bool>[]> skipped;           // per output: a writer did not run
   std::vector<Ref<Buffer>> arenas;                        // per device of the program
   std::int64_t arena_bytes = 0;
+  // Of the run at hand; empty at rest.
+  std::vector<Ref<Buffer>> outputs;  // per output ordinal: what its steps write
+  std::vector<Ref<Buffer>> inputs;   // contents, until the run is at rest
 
   /// Puts an address into the table: `k` is an input ordinal, or the number of inputs plus an output's.
   void Patch(const StepGraph& graph, std::size_t k, void* address) {

@@ -216,18 +216,18 @@ Status RunState::Bind() {
   if (!taken.ok()) return taken.status();
   instance = *std::move(taken);
   const std::size_t inputs = p.inputs.size();
-  output_buffers_.resize(p.outputs.size());
+  instance->outputs.resize(p.outputs.size());
   for (std::uint32_t o = 0; o < p.outputs.size(); ++o) {
     const BufferInfo& info = p.buffers[p.outputs[o]];
     if (info.kind != BufferInfo::Kind::output || info.index != o) continue;
     StatusOr<Ref<Buffer>> buffer = OutputBuffer(o);
     if (!buffer.ok()) {
+      instance->outputs.clear();
       core_->instances.Give(program, std::move(instance));
-      output_buffers_.clear();
       return buffer.status();
     }
-    output_buffers_[o] = *std::move(buffer);
-    instance->Patch(g, inputs + o, output_buffers_[o]->data());
+    instance->outputs[o] = *std::move(buffer);
+    instance->Patch(g, inputs + o, instance->outputs[o]->data());
     instance->writers[o].store(g.output_writers[o], std::memory_order_relaxed);
     instance->skipped[o].store(false, std::memory_order_relaxed);
   }
@@ -241,7 +241,7 @@ Status RunState::Bind() {
            (core_->pool.workers() <= 1 || g.is_chain ||
             (g.cost_known &&
              g.total_cost_ns <= std::max(EngineCore::kSerialNs, EngineCore::kSerialStepNs * g.step_count)));
-  held_.resize(inputs);
+  instance->inputs.resize(inputs);
   if (core_->tracing.load(std::memory_order_relaxed)) {
     trace = std::make_shared<TraceRun>(TraceRun{id_, request.label, program});
     attention.fetch_or(traced, std::memory_order_relaxed);
@@ -259,7 +259,7 @@ void RunState::BindInputs() {
       void* address = const_cast<std::byte*>(data.get());
       Complete(o, Buffer::Wrap(address, static_cast<std::size_t>(info.bytes), [data] {}));
     } else if (info.kind == BufferInfo::Kind::output && info.index == o && g.output_writers[o] == 0) {
-      FulfilOutput(o, output_buffers_[o]);
+      FulfilOutput(o, instance->outputs[o]);
     }
   }
   for (std::uint32_t i = 0; i < p.inputs.size(); ++i) {
@@ -327,7 +327,7 @@ void RunState::ResolveInput(std::uint32_t input) {
         Fail(std::move(s));
         return;
       }
-      held_[input] = content;
+      instance->inputs[input] = content;
       instance->Patch(*program->graph, input, content->data());
       break;
     case Value::State::poisoned:
@@ -355,7 +355,7 @@ void RunState::OutputsWritten(std::uint32_t step) {
     if (skip) instance->skipped[o].store(true, std::memory_order_relaxed);
     if (instance->writers[o].fetch_sub(1, std::memory_order_acq_rel) != 1) continue;
     if (instance->skipped[o].load(std::memory_order_relaxed)) continue;  // Finish fails it
-    FulfilOutput(o, output_buffers_[o]);
+    FulfilOutput(o, instance->outputs[o]);
   }
 }
 
@@ -454,9 +454,11 @@ void RunState::Finish() {
     core_->run_trace.Add({TraceEvent::Kind::run, 0, begin_ns_, now_ns(), 0, 0,
                           trace ? trace : std::make_shared<TraceRun>(TraceRun{id_, request.label, program})});
   }
-  if (instance) core_->instances.Give(program, std::move(instance));
-  held_.clear();
-  output_buffers_.clear();
+  if (instance) {
+    instance->inputs.clear();
+    instance->outputs.clear();
+    core_->instances.Give(program, std::move(instance));
+  }
   {
     // Users' deleters may run here: no lock is held, and the run holds nothing of theirs any more.
     const auto inputs = std::exchange(request.inputs, {});

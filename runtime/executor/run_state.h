@@ -130,8 +130,6 @@ class RunState final : public Run {
   // Per input, where any was pending: 0 unknown, 1 gate closed, 2 open.
   std::unique_ptr<std::atomic<std::uint8_t>[]> gates_;
   std::uint32_t gate_count_ = 0;
-  std::vector<Ref<Buffer>> output_buffers_;
-  std::vector<Ref<Buffer>> held_;  // contents of inputs, until rest
   std::optional<std::stop_callback<Stopper>> stop_callback_;
   std::int64_t begin_ns_ = 0;
   mutable std::mutex mutex_;  // guards what follows

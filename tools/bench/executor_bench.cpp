@@ -3,20 +3,34 @@
 // Each shape is run by a plain loop over a CSR graph with atomic counters (the floor), in a fixed order (what
 // no scheduler can beat), by the engine as it decides by itself ("auto": such cheap steps run in order on one
 // thread), and by the engine's concurrent path at 1 and at 2 threads. Rounds are interleaved; medians are
-// compared. Usage: executor_bench [rounds].
+// compared. Then what it costs to run a one-step program in the several ways there are, and how often that
+// calls operator new. Usage: executor_bench [rounds].
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <new>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "runtime/engine/engine.h"
 #include "runtime/engine/futex.h"
+#include "runtime/executor/prepared_run.h"
 #include "runtime/executor/step_graph.h"
+
+namespace {
+std::atomic<std::int64_t> news{0};
+}
+void* operator new(std::size_t bytes) {
+  news.fetch_add(1, std::memory_order_relaxed);
+  if (void* p = std::malloc(bytes)) return p;
+  throw std::bad_alloc();
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
 namespace leat::runtime {
 namespace {
@@ -153,6 +167,83 @@ Summary summarise(std::vector<double> v) {
   return {v[v.size() / 2], v.front()};
 }
 
+class AddOne final : public StepBody {
+ public:
+  Status Execute(StepContext& c, std::int64_t, std::int64_t) const override {
+    *static_cast<float*>(c.pointers[1]) = *static_cast<const float*>(c.pointers[0]) + 1;
+    return {};
+  }
+  std::string_view kind() const override { return "kernel"; }
+  std::string ToString() const override { return "add one"; }
+};
+
+std::shared_ptr<const Program> make_add_one() {
+  auto program = std::make_shared<Program>();
+  BufferInfo x, y;
+  x.kind = BufferInfo::Kind::input;
+  y.kind = BufferInfo::Kind::output;
+  x.bytes = y.bytes = 4;
+  program->buffers = {x, y};
+  program->inputs = {0};
+  program->outputs = {1};
+  program->peak_bytes = 4;
+  Step step;
+  step.name = "add";
+  step.body = std::make_shared<AddOne>();
+  step.uses = {{0, false}, {1, true}};
+  step.cost_ns = 20;
+  program->steps.push_back(std::move(step));
+  if (const Status s = program->Finish(); !s.ok()) std::exit(2);
+  return program;
+}
+
+void measure_latency(int rounds) {
+  const auto engine = make_engine(2, false);
+  const std::shared_ptr<const Program> program = make_add_one();
+  const auto prepared = PreparedRun::Create(*engine, program).value();
+  float in = 1, out = 0;
+  const void* inputs[] = {&in};
+  void* outputs[] = {&out};
+  const auto request = [&](const Ref<Value>& y) {
+    RunRequest r;
+    r.program = program;
+    r.inputs.push_back(Value::Ready(engine->Allocate(4).value()));
+    r.outputs.push_back(y);
+    return r;
+  };
+  const std::vector<std::pair<const char*, std::function<void()>>> ways = {
+      {"RunInto", [&] { prepared->RunInto(inputs, outputs).IgnoreError(); }},
+      {"RunInline on a new input", [&] { engine->RunInline(request(Value::Pending())).IgnoreError(); }},
+      {"Submit, Wait",
+       [&] {
+         const Ref<Value> y = Value::Pending();
+         engine->Submit(request(y));
+         y->Wait().IgnoreError();
+       }},
+      {"Submit x 100, Wait (per run)", [&] {
+         std::vector<Ref<Run>> runs;
+         for (int k = 0; k < 100; ++k) runs.push_back(engine->Submit(request(Value::Pending())));
+         for (const Ref<Run>& run : runs) run->Wait().IgnoreError();
+       }}};
+  std::printf("\none-step program: ns, median [lowest] of %d batches; operator new calls\n", rounds);
+  for (const auto& [name, way] : ways) {
+    const bool many = std::string(name).find("100") != std::string::npos;
+    const int batch = many ? 1 : 200;
+    const double per = many ? 100 : batch;
+    for (int k = 0; k < 50; ++k) way();
+    std::vector<double> times;
+    const std::int64_t before = news.load();
+    for (int round = 0; round < rounds; ++round) {
+      const std::int64_t begin = now_ns();
+      for (int k = 0; k < batch; ++k) way();
+      times.push_back(static_cast<double>(now_ns() - begin) / per);
+    }
+    const double allocations = static_cast<double>(news.load() - before) / (rounds * per);
+    const Summary s = summarise(times);
+    std::printf("%-30s %9.0f [%7.0f] %8.1f\n", name, s.median, s.lowest, allocations);
+  }
+}
+
 int Main(int rounds) {
   const auto automatic = make_engine(2, false);
   const auto one = make_engine(1, true);
@@ -200,5 +291,6 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: executor_bench [rounds]\n");
     return 2;
   }
+  leat::runtime::measure_latency(rounds);
   return leat::runtime::Main(rounds);
 }
