@@ -39,10 +39,10 @@ class AttentionStep final : public NodeStep {
     return rows * static_cast<double>(keys_) * (1.5 + 0.06 * static_cast<double>(width_ + columns_));
   }
 
-  Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override {
+  Status Run(StepContext& context, std::int64_t begin, std::int64_t end) const override {
     return visit_dtype(node_.type().dtype, [&]<class T>(T) -> Status {
       if constexpr (ir::kIsFloat<T>) {
-        Run<T>(context, begin, end);
+        AttendAll<T>(context, begin, end);
         return {};
       } else {
         return Status(Code::internal, "attention needs a floating dtype");
@@ -52,7 +52,7 @@ class AttentionStep final : public NodeStep {
 
  private:
   template <class T>
-  void Run(StepContext& context, std::int64_t begin, std::int64_t end) const {
+  void AttendAll(StepContext& context, std::int64_t begin, std::int64_t end) const {
     using A = ir::Accumulator<T>;
     const auto room = [](std::int64_t n) {
       return std::make_unique_for_overwrite<A[]>(static_cast<std::size_t>(n));

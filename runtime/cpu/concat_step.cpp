@@ -24,7 +24,7 @@ class ConcatStep final : public NodeStep {
 
   std::int64_t units() const { return (bytes_ + kBlock - 1) / kBlock; }
 
-  Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override {
+  Status Run(StepContext& context, std::int64_t begin, std::int64_t end) const override {
     const std::int64_t row = starts_.back(), last = std::min(end * kBlock, bytes_);
     std::byte* to = Out<std::byte>(context, 0);
     std::int64_t at = begin * kBlock;

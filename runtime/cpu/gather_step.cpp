@@ -58,7 +58,7 @@ class GatherStep final : public GatherBase {
   std::int64_t units() const { return outer_ * count_; }
   std::int64_t run() const { return run_; }
 
-  Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override {
+  Status Run(StepContext& context, std::int64_t begin, std::int64_t end) const override {
     return VisitIndices([&]<class I>(I) {
       switch (run_) {
         case 1: return Copy<I, 1>(context, begin, end);
@@ -102,7 +102,7 @@ class GatherElementsStep final : public GatherBase {
   std::int64_t units() const { return node_.type().shape.num_elements() / row_; }
   std::int64_t row() const { return row_; }
 
-  Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override {
+  Status Run(StepContext& context, std::int64_t begin, std::int64_t end) const override {
     return VisitIndices([&]<class I>(I) {
       switch (byte_size(node_.type().dtype)) {
         case 1: return Copy<I, std::uint8_t>(context, begin, end);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,8 +22,16 @@ class NodeStep : public StepBody {
       : node_(node), operand_types_(std::move(operand_types)) {}
   std::string_view kind() const override { return "op"; }
   std::string ToString() const override { return std::string(ir::name(node_.op)); }
+  const std::vector<ir::Type>& operand_types() const { return operand_types_; }
+  Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const final try {
+    return Run(context, begin, end);
+  } catch (const std::bad_alloc&) {
+    return Status(Code::resource_exhausted, ToString() + ": out of memory");
+  }
 
  protected:
+  /// Does units [begin, end). May allocate.
+  virtual Status Run(StepContext& context, std::int64_t begin, std::int64_t end) const = 0;
   template <class T>
   const T* In(const StepContext& context, std::size_t operand) const {
     return static_cast<const T*>(context.pointers[operand]);
@@ -57,7 +66,7 @@ OpStep make_cumulative_step(const ir::Node& node, std::vector<ir::Type> operand_
 OpStep make_window_step(const ir::Node& node, std::vector<ir::Type> operand_types);
 OpStep make_attention_step(const ir::Node& node, std::vector<ir::Type> operand_types);
 OpStep make_transpose_step(const ir::Node& node, std::vector<ir::Type> operand_types);
-/// sort, top_k, pad: the interpreter on independent slices.
-OpStep make_sliced_step(const ir::Node& node, std::vector<ir::Type> operand_types);
+OpStep make_sort_step(const ir::Node& node, std::vector<ir::Type> operand_types);  // and top_k
+OpStep make_pad_step(const ir::Node& node, std::vector<ir::Type> operand_types);
 
 }  // namespace leat::runtime::cpu

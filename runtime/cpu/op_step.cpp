@@ -9,7 +9,7 @@ namespace {
 class InterpretedStep final : public NodeStep {
  public:
   using NodeStep::NodeStep;
-  Status Execute(StepContext& context, std::int64_t, std::int64_t) const override {
+  Status Run(StepContext& context, std::int64_t, std::int64_t) const override {
     const std::size_t n = operand_types_.size();
     absl::InlinedVector<const void*, 4> inputs(context.pointers, context.pointers + n);
     return ir::interpret_op(node_, operand_types_, inputs, {context.pointers + n, node_.results.size()});
@@ -56,8 +56,8 @@ OpStep make_op_step(const ir::Node& node, std::vector<ir::Type> operand_types) {
     case Op::attention: return make_attention_step(node, std::move(operand_types));
     case Op::transpose: return make_transpose_step(node, std::move(operand_types));
     case Op::sort:
-    case Op::top_k:
-    case Op::pad: return make_sliced_step(node, std::move(operand_types));
+    case Op::top_k: return make_sort_step(node, std::move(operand_types));
+    case Op::pad: return make_pad_step(node, std::move(operand_types));
     default: return make_interpreted_step(node, std::move(operand_types));
   }
 }

@@ -43,7 +43,7 @@ class ArgStep final : public LineStep {
  public:
   using LineStep::LineStep;
 
-  Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override {
+  Status Run(StepContext& context, std::int64_t begin, std::int64_t end) const override {
     visit_dtype(operand_types_[0].dtype, [&]<class T>(T) {
       for (std::int64_t u = begin; u < end; ++u) {
         const Unit unit = At(u);
@@ -52,7 +52,7 @@ class ArgStep final : public LineStep {
         if (inner_ == 1) {
           *best = Line(x);
         } else {
-          Lines(x, unit.lines, best);
+          maximum() ? Lines<true>(x, unit.lines, best) : Lines<false>(x, unit.lines, best);
         }
       }
     });
@@ -85,25 +85,25 @@ class ArgStep final : public LineStep {
     return std::find_if(x, x + extent_, [key](T v) { return ir::order_key(v) == key && !ir::is_nan(v); }) - x;
   }
 
-  template <class T>
+  template <bool kMaximum, class T>
   void Lines(const T* x, std::int64_t lines, std::int64_t* best) const {
     T leader[kBlock];
     for (std::int64_t i = 0; i < lines; ++i) leader[i] = x[i], best[i] = 0;
     for (std::int64_t k = 1; k < extent_; ++k) {
       const T* row = x + k * inner_;
       for (std::int64_t i = 0; i < lines; ++i) {
-        if (!Beats(row[i], leader[i])) continue;
+        if (!Beats<kMaximum>(row[i], leader[i])) continue;
         leader[i] = row[i];
         best[i] = k;
       }
     }
   }
 
-  template <class T>
-  bool Beats(T x, T leader) const {
+  template <bool kMaximum, class T>
+  static bool Beats(T x, T leader) {
     if (ir::is_nan(leader)) return false;
     if (ir::is_nan(x)) return true;
-    return maximum() ? ir::order_key(x) > ir::order_key(leader) : ir::order_key(x) < ir::order_key(leader);
+    return kMaximum ? ir::order_key(x) > ir::order_key(leader) : ir::order_key(x) < ir::order_key(leader);
   }
 };
 
@@ -114,39 +114,71 @@ class CumulativeStep final : public LineStep {
         exclusive_(node_.attrs().boolean(ir::Attr::exclusive)),
         backward_(node_.attrs().boolean(ir::Attr::backward)) {}
 
-  Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    visit_dtype(operand_types_[0].dtype, [&]<class T>(T) {
-      using A = ir::Accumulator<T>;
-      switch (node_.op) {
-        case Op::cumulative_sum: Run<T>(context, begin, end, A(0), ir::sum<A>); break;
-        case Op::cumulative_prod: Run<T>(context, begin, end, A(1), ir::multiply<A>); break;
-        case Op::cumulative_max: Run<T>(context, begin, end, ir::least_value<A>(), ir::greater_of<A>); break;
-        default: Run<T>(context, begin, end, ir::greatest_value<A>(), ir::lesser_of<A>); break;
+  Status Run(StepContext& context, std::int64_t begin, std::int64_t end) const override {
+    for (std::int64_t u = begin; u < end; ++u) {
+      const Unit unit = At(u);
+      const std::int64_t start = unit.outer * extent_ * inner_ + unit.first;
+      if (inner_ > 1) {
+        Block(context, start, unit.lines);
+      } else {
+        visit_dtype(operand_types_[0].dtype, [&]<class T>(T) { Line<T>(context, start); });
       }
-    });
+    }
     return {};
   }
 
  private:
-  template <class T, class F>
-  void Run(const StepContext& context, std::int64_t begin, std::int64_t end, ir::Accumulator<T> identity,
-           F f) const {
+  /// A block of lines, one index along the axis at a time, by the loops of column reductions.
+  void Block(const StepContext& context, std::int64_t start, std::int64_t lines) const {
+    const DType dtype = operand_types_[0].dtype;
+    const auto bytes = static_cast<std::int64_t>(byte_size(dtype));
+    const ReductionLoops& loops = host_tile_loops().Reduction(ReductionOp(), dtype);
+    alignas(64) std::byte running[kBlock * 8];
+    for (std::int64_t n = 0; n < extent_; ++n) {
+      const std::int64_t at = (start + (backward_ ? extent_ - 1 - n : n) * inner_) * bytes;
+      const std::byte* x = In<std::byte>(context, 0) + at;
+      std::byte* y = Out<std::byte>(context, 0) + at;
+      if (exclusive_) n == 0 ? loops.empty(y, lines) : loops.finish(y, running, lines);
+      n == 0 ? loops.start_row(running, x, lines) : loops.take_rows(running, x, 1, lines);
+      if (!exclusive_) loops.finish(y, running, lines);
+    }
+  }
+
+  Op ReductionOp() const {
+    switch (node_.op) {
+      case Op::cumulative_sum: return Op::reduce_sum;
+      case Op::cumulative_prod: return Op::reduce_prod;
+      case Op::cumulative_max: return Op::reduce_max;
+      default: return Op::reduce_min;
+    }
+  }
+
+  template <class T>
+  void Line(const StepContext& context, std::int64_t start) const {
     using A = ir::Accumulator<T>;
-    for (std::int64_t u = begin; u < end; ++u) {
-      const Unit unit = At(u);
-      const std::int64_t start = unit.outer * extent_ * inner_ + unit.first;
-      const T* x = In<T>(context, 0) + start;
-      T* y = Out<T>(context, 0) + start;
-      A running[kBlock];
-      for (std::int64_t n = 0; n < extent_; ++n) {
-        const std::int64_t at = (backward_ ? extent_ - 1 - n : n) * inner_;
-        for (std::int64_t i = 0; i < unit.lines; ++i) {
-          const A element = ir::widen(x[at + i]);
-          const A before = n == 0 ? identity : running[i];
-          running[i] = n == 0 ? element : f(before, element);
-          y[at + i] = ir::round_to<T>(exclusive_ ? before : running[i]);
-        }
-      }
+    const T* x = In<T>(context, 0) + start;
+    T* y = Out<T>(context, 0) + start;
+    switch (node_.op) {
+      case Op::cumulative_sum: Advance(x, y, A(0), [](A a, A b) { return ir::sum(a, b); }); break;
+      case Op::cumulative_prod: Advance(x, y, A(1), [](A a, A b) { return ir::multiply(a, b); }); break;
+      case Op::cumulative_max:
+        Advance(x, y, ir::least_value<A>(), [](A a, A b) { return ir::greater_of(a, b); });
+        break;
+      default: Advance(x, y, ir::greatest_value<A>(), [](A a, A b) { return ir::lesser_of(a, b); }); break;
+    }
+  }
+
+  template <class T, class A, class F>
+  void Advance(const T* x, T* y, A identity, F f) const {
+    const std::int64_t step = backward_ ? -1 : 1;
+    std::int64_t at = backward_ ? extent_ - 1 : 0;
+    A running = ir::widen(x[at]);
+    y[at] = ir::round_to<T>(exclusive_ ? identity : running);
+    for (std::int64_t n = 1; n < extent_; ++n) {
+      at += step;
+      const A before = running;
+      running = f(before, ir::widen(x[at]));
+      y[at] = ir::round_to<T>(exclusive_ ? before : running);
     }
   }
 

@@ -49,7 +49,7 @@ class TransposeStep final : public NodeStep {
     return 5 + 0.6 * static_cast<double>(columns_.extent * std::min(kBlock, rows_.extent));
   }
 
-  Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override {
+  Status Run(StepContext& context, std::int64_t begin, std::int64_t end) const override {
     switch (byte_size(node_.type().dtype)) {
       case 1: Copy<std::uint8_t>(context, begin, end); break;
       case 2: Copy<std::uint16_t>(context, begin, end); break;

@@ -4,6 +4,7 @@
 #include "ir/scalar_arithmetic.h"
 #include "ir/strided_copy.h"
 #include "runtime/cpu/node_step.h"
+#include "runtime/cpu/tile_loops.h"
 
 namespace leat::runtime::cpu {
 namespace {
@@ -61,30 +62,31 @@ class WindowStep final : public NodeStep {
     return 20 + 0.5 * positions * static_cast<double>(row_.results * inner_);
   }
 
-  Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override {
+  Status Run(StepContext& context, std::int64_t begin, std::int64_t end) const override {
     visit_dtype(node_.type().dtype, [&]<class T>(T) {
       using A = ir::Accumulator<T>;
-      if (kind_ == "sum") {
-        // -0 is what adding leaves alone; a window without elements is +0.
-        A start(0);
-        if constexpr (std::is_floating_point_v<A>) start = A(-0.0);
-        Run<T>(context, begin, end, start, A(0), ir::sum<A>);
-      } else if (kind_ == "max") {
-        Run<T>(context, begin, end, ir::least_value<A>(), ir::least_value<A>(), ir::greater_of<A>);
+      if (kind_ == "max") {
+        Rows<T>(context, begin, end, ir::Op::reduce_max, ir::least_value<A>());
+      } else if (kind_ == "min") {
+        Rows<T>(context, begin, end, ir::Op::reduce_min, ir::greatest_value<A>());
       } else {
-        Run<T>(context, begin, end, ir::greatest_value<A>(), ir::greatest_value<A>(), ir::lesser_of<A>);
+        A start(0);
+        if constexpr (std::is_floating_point_v<A>) start = A(-0.0);  // what adding leaves alone
+        Rows<T>(context, begin, end, ir::Op::reduce_sum, start);
       }
     });
     return {};
   }
 
  private:
-  template <class T, class F>
-  void Run(const StepContext& context, std::int64_t begin, std::int64_t end, ir::Accumulator<T> start,
-           ir::Accumulator<T> nothing, F f) const {
+  template <class T>
+  void Rows(const StepContext& context, std::int64_t begin, std::int64_t end, ir::Op op,
+            ir::Accumulator<T> start) const {
     using A = ir::Accumulator<T>;
+    const ReductionLoops& loops = host_tile_loops().Reduction(op, node_.type().dtype);
     const std::int64_t width = row_.results * inner_;
     const auto row = std::make_unique<A[]>(static_cast<std::size_t>(width));
+    const auto gathered = std::make_unique<T[]>(static_cast<std::size_t>(row_.results));
     const std::size_t rank = slides_.size();
     ir::Strides o(rank), w(rank), first(rank), past(rank);
     for (std::int64_t u = begin; u < end; ++u) {
@@ -104,37 +106,39 @@ class WindowStep final : public NodeStep {
         for (std::size_t d = 0; d < rank; ++d) {
           x += (o[d] * slides_[d].stride - slides_[d].low + w[d] * slides_[d].dilation) * slides_[d].x_step;
         }
-        for (std::int64_t k = 0; k < row_.window; ++k) TakePosition(x, k, row.get(), f);
+        for (std::int64_t k = 0; k < row_.window; ++k) TakePosition(x, k, loops, row.get(), gathered.get());
         std::size_t d = rank;
         while (d > 0 && ++w[d - 1] == past[d - 1]) --d, w[d] = first[d];
         if (d == 0) break;
       }
       T* y = Out<T>(context, 0) + u * width;
-      for (std::int64_t i = 0; i < row_.results; ++i) {
-        const bool some = any && row_.First(i) < row_.Past(i);
-        for (std::int64_t j = i * inner_; j < (i + 1) * inner_; ++j) {
-          y[j] = ir::round_to<T>(some ? row[static_cast<std::size_t>(j)] : nothing);
-        }
+      loops.finish(y, row.get(), width);
+      // A sum of nothing is +0; for the others the start is what nothing gives.
+      for (std::int64_t i = 0; op == ir::Op::reduce_sum && i < row_.results; ++i) {
+        if (!any || row_.First(i) >= row_.Past(i)) std::fill_n(y + i * inner_, inner_, T(0));
       }
     }
   }
 
   /// Position k of the row's dimension, for every result whose window has it inside x.
-  template <class T, class A, class F>
-  void TakePosition(const T* x, std::int64_t k, A* row, F f) const {
+  template <class T, class A>
+  void TakePosition(const T* x, std::int64_t k, const ReductionLoops& loops, A* row, T* gathered) const {
     // Result i reads place i * stride + shift, which must lie in [0, extent).
     const std::int64_t shift = k * row_.dilation - row_.low;
     const std::int64_t begin = shift < 0 ? (-shift + row_.stride - 1) / row_.stride : 0;
     const std::int64_t room = row_.extent - 1 - shift;
     const std::int64_t end = room < 0 ? 0 : std::min(row_.results, room / row_.stride + 1);
-    if (inner_ == 1) {
-      for (std::int64_t i = begin; i < end; ++i) row[i] = f(row[i], ir::widen(x[i * row_.stride + shift]));
-      return;
-    }
-    for (std::int64_t i = begin; i < end; ++i) {
-      const T* from = x + (i * row_.stride + shift) * inner_;
-      A* to = row + i * inner_;
-      for (std::int64_t j = 0; j < inner_; ++j) to[j] = f(to[j], ir::widen(from[j]));
+    if (begin >= end) return;
+    const T* from = x + (begin * row_.stride + shift) * inner_;
+    if (row_.stride == 1) {
+      loops.take_rows(row + begin * inner_, from, 1, (end - begin) * inner_);
+    } else if (inner_ == 1) {
+      for (std::int64_t i = 0; i < end - begin; ++i) gathered[i] = from[i * row_.stride];
+      loops.take_rows(row + begin, gathered, 1, end - begin);
+    } else {
+      for (std::int64_t i = begin; i < end; ++i, from += row_.stride * inner_) {
+        loops.take_rows(row + i * inner_, from, 1, inner_);
+      }
     }
   }
 
