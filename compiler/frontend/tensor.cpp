@@ -135,14 +135,10 @@ std::string Tensor::to_string(SourceLocation where) const {
   return frontend::format_tensor(node.dtype, node.shape, v->buffer()->data());
 }
 
-std::ostream& operator<<(std::ostream& out, const Tensor& t) {
-  if (!t.defined()) return out << "(no value)";
-  const Node& node = *t.node();
-  const runtime::Ref<Value> v = frontend::await_value(t, "operator<<", node.where);
-  return out << frontend::format_tensor(node.dtype, node.shape, v->buffer()->data());
-}
-
 Tensor scalar_tensor(const Operand& scalar) { return frontend::as_tensor(scalar); }
+
+// Friends that only the class declares take their visibility from their definition.
+#pragma GCC visibility push(default)
 
 #define LEAT_OPERATOR(symbol, op)                              \
   Tensor operator symbol(const Operand& x, const Operand& y) { \
@@ -166,6 +162,13 @@ LEAT_OPERATOR(>, greater)
 LEAT_OPERATOR(>=, greater_equal)
 #undef LEAT_OPERATOR
 
+std::ostream& operator<<(std::ostream& out, const Tensor& t) {
+  if (!t.defined()) return out << "(no value)";
+  const Node& node = *t.node();
+  const runtime::Ref<Value> v = frontend::await_value(t, "operator<<", node.where);
+  return out << frontend::format_tensor(node.dtype, node.shape, v->buffer()->data());
+}
+
 Tensor operator-(const Operand& x) { return frontend::make_elementwise(ir::Op::neg, {x}); }
 Tensor operator~(const Operand& x) { return frontend::make_elementwise(ir::Op::bit_not, {x}); }
 Tensor operator!(const Tensor& x) {
@@ -175,6 +178,8 @@ Tensor operator!(const Tensor& x) {
   }
   return frontend::make_elementwise(ir::Op::bit_not, {Operand(x, n.where)});
 }
+
+#pragma GCC visibility pop
 
 Tensor& Tensor::operator+=(const Operand& y) {
   return *this = frontend::make_elementwise(ir::Op::add, {Operand(*this, y.where()), y});

@@ -66,6 +66,8 @@ runtime::Ref<runtime::Value> value_of(const Node& node) {
 }
 
 void Walk::Clear() {
+  // What one huge graph needed is not kept for the small ones that follow.
+  if (order.capacity() > std::size_t{1} << 18) *this = Walk();
   order.clear();
   key.clear();
   inputs.clear();
