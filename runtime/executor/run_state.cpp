@@ -48,7 +48,13 @@ void RunState::Refuse(Status why) {
 void RunState::Watch() {
   begin_ns_ = core_->tracing.load(std::memory_order_relaxed) ? now_ns() : 0;
   for (const Ref<Value>& v : request.outputs) v->SetProducer(this);
-  if (request.deadline) core_->timer.Add(*request.deadline, Ref<RunState>::Share(this));
+  if (request.deadline) {
+    if (*request.deadline <= Clock::now()) {
+      Fail(Status(Code::deadline_exceeded, "the run passed its deadline"));  // not a race with the timer
+    } else {
+      core_->timer.Add(*request.deadline, Ref<RunState>::Share(this));
+    }
+  }
   if (request.stop.stop_possible()) stop_callback_.emplace(request.stop, Stopper{this});
 }
 
