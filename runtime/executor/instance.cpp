@@ -64,12 +64,14 @@ StatusOr<std::unique_ptr<Instance>> InstancePool::Take(const std::shared_ptr<con
 }
 
 void InstancePool::Give(const std::shared_ptr<const Program>& program, std::unique_ptr<Instance> instance) {
-  bool sweep = false;
+  bool sweep = false;  // `instance`, if it is not kept, dies after the lock is released
   try {
     const std::lock_guard lock(mutex_);
     Entry& entry = entries_[program->graph->id];
     if (entry.program.expired()) entry.program = program;
-    entry.idle.push_back(std::move(instance));
+    // More than this many runs of one program at once are rare; their arenas need not be kept.
+    constexpr std::size_t kMostIdle = 16;
+    if (entry.idle.size() < kMostIdle) entry.idle.push_back(std::move(instance));
     sweep = entries_.size() > sweep_at_;
   } catch (const std::bad_alloc&) {
     return;  // then it is not kept

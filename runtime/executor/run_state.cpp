@@ -76,7 +76,10 @@ void RunState::RunHere() {
   }
   if (!failed()) {
     BindInputs();
-    core_->RunSerially(nullptr, *this);
+    // A seat gives the trace a track; otherwise none is needed.
+    Worker* const seat = trace ? core_->pool.EnterHelper() : nullptr;
+    core_->RunSerially(seat, *this);
+    if (seat) core_->pool.LeaveHelper(seat);
   } else {
     Finish();
   }

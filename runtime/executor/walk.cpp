@@ -308,7 +308,7 @@ class Walker {
           first_ = id;
           left_ = length;
           id = FromRange();
-        } else if (length == kHelpSplit && !take_part(pool_, me_, *run_, context_, id)) {
+        } else if (!take_part(pool_, me_, *run_, context_, id)) {
           id = kNone;
         } else {
           if (records_[id].flags & StepRecord::writes_output) run_->OutputsWritten(id);

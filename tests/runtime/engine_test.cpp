@@ -242,6 +242,21 @@ TEST(EngineTest, TracesStepsRunsAndPlansWithoutOverlap) {
   EXPECT_THAT(json, HasSubstr("the \\\"label\\\""));
 }
 
+TEST(EngineTest, TracesStepsOnTheCallersThread) {
+  auto engine = make();
+  engine->SetTracing(true);
+  ASSERT_TRUE(
+      engine
+          ->RunInline(
+              {.program = make_add_one(), .inputs = {ready_i64(*engine, 1)}, .outputs = pending_values(1)})
+          .ok());
+  const std::vector<TraceEvent> events = engine->TakeTrace();
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[0].kind, TraceEvent::Kind::run);
+  EXPECT_EQ(events[1].name, "add");
+  EXPECT_EQ(events[1].track, 1000);
+}
+
 class HostThreads final : public ExecutorHook {
  public:
   HostThreads() {
