@@ -47,9 +47,10 @@ StatusOr<std::unique_ptr<llvm::TargetMachine>> make_machine(const CodeTarget& ta
   if (found == nullptr) return internal("no LLVM target for " + target.triple + ": " + error);
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;  // an fma is one that the meaning wrote
+  // Not the large model, which is a JIT's default: a kernel's constants lie beside its code.
   std::unique_ptr<llvm::TargetMachine> machine(
       found->createTargetMachine(target.triple, target.cpu, target.features, options, llvm::Reloc::PIC_,
-                                 std::nullopt, llvm::CodeGenOptLevel::Default, /*JIT=*/true));
+                                 llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default, /*JIT=*/true));
   if (machine == nullptr) return internal("LLVM cannot generate code for " + target.cpu);
   return machine;
 }
