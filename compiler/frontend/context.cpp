@@ -18,7 +18,11 @@ Context::Context(ContextOptions options) : state_(frontend::ContextState::Create
 Context::~Context() { state_->Shutdown(); }
 
 Context& Context::Default() {
-  static Context context;
+  static Context& context = []() -> Context& {
+    static Context made;
+    made.state_->EndWithProcess();
+    return made;
+  }();
   return context;
 }
 
