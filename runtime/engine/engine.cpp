@@ -37,6 +37,7 @@ void begin(EngineCore& core, RunState& run) {
 
 // Work for a submitter who is over the bounds: any step of any run.
 bool help_anyone(EngineCore& core) {
+  if (!core.pool.HasItems()) return false;
   Worker* seat = core.pool.EnterHelper();
   if (!seat) return false;
   Item item = core.pool.TakeInjected();

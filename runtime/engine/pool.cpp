@@ -86,6 +86,7 @@ void Pool::Push(Item item) {
 }
 
 bool Pool::TakeBack(Item item) {
+  if (injected_.load(std::memory_order_seq_cst) == 0) return false;
   const std::lock_guard lock(mutex_);
   // Usually the last one in.
   const auto found = std::find(injection_.rbegin(), injection_.rend(), item);
@@ -179,21 +180,26 @@ Pool::Work Pool::Find(Worker& me) {
 }
 
 Item Pool::Interleave(Worker& me) {
-  me.fuel = 64;
+  me.fuel = 256;  // of cheap steps, 1 to 3 us; a long step counts for 64
   if (me.helper) return kNoItem;
   Work work;
   if (high_.load(std::memory_order_relaxed) > 0 && TakeJob(work, false)) Do(me, work);
   return TakeInjected();
 }
 
+bool Pool::HasItems() const {
+  return injected_.load(std::memory_order_seq_cst) > 0 ||
+         std::any_of(workers_.begin(), workers_.end(),
+                     [](const std::unique_ptr<Worker>& w) { return !w->deque.looks_empty(); });
+}
+
 bool Pool::AnyWork() const {
-  if (injected_.load(std::memory_order_seq_cst) > 0 || high_.load(std::memory_order_seq_cst) > 0) return true;
+  if (high_.load(std::memory_order_seq_cst) > 0) return true;
   if (low_.load(std::memory_order_seq_cst) > 0 &&
       low_running_.load(std::memory_order_seq_cst) < static_cast<std::uint32_t>(std::max(count_ - 1, 1))) {
     return true;
   }
-  return std::any_of(workers_.begin(), workers_.end(),
-                     [](const std::unique_ptr<Worker>& w) { return !w->deque.looks_empty(); });
+  return HasItems();
 }
 
 void Pool::WakeOne(Worker* me, bool even_seated) {

@@ -77,6 +77,8 @@ class Pool {
   /// For a worker in the middle of much work of its own: a job or an injected item, if it is time for one.
   Item Interleave(Worker& me);
 
+  /// Whether any item lies where a helper could take it: only loads, so that who waits disturbs nobody.
+  bool HasItems() const;
   /// A seat for the calling thread, or null if all are taken.
   Worker* EnterHelper();
   void LeaveHelper(Worker* worker);

@@ -533,6 +533,7 @@ bool RunState::HelpOnce(Clock::time_point deadline) {
     const std::chrono::duration<double, std::nano> cost(g.total_cost_ns);
     if (!g.cost_known || Clock::now() + cost >= deadline) return false;
   }
+  if (!pool.HasItems()) return false;
   Worker* seat = pool.EnterHelper();
   if (!seat) return false;
   const std::uint32_t mine = slot;

@@ -378,7 +378,7 @@ class Walker {
     if ((r.flags & StepRecord::heavy) && !alone_) {
       Spill();
       expose_all(pool_, me_);
-      me_.fuel -= std::min(me_.fuel, 16u);
+      me_.fuel -= std::min(me_.fuel, 64u);
     }
     if (!(r.flags & StepRecord::split)) {
       run_whole(&me_, *run_, context_, id, r.units);
