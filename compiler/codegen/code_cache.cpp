@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <list>
 #include <mutex>
 #include <unordered_map>
@@ -111,7 +112,12 @@ class Compiler {
       if (entry->phase == Entry::Phase::done) return entry->status;
       entry->phase = Entry::Phase::compiling;
     }
-    Status status = CompileAndPublish(*entry);
+    Status status;
+    try {
+      status = CompileAndPublish(*entry);
+    } catch (const std::exception& error) {  // out of memory, say: whoever waits must hear of it
+      status = Status(Code::resource_exhausted, std::string("compiling a kernel: ") + error.what());
+    }
     if (!status.ok()) {
       std::lock_guard lock(mutex_);
       ++stats_.failures;

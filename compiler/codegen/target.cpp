@@ -31,7 +31,8 @@ CodeTarget host_target(int vector_bits) {
   const bool avx2 = has.lookup("avx") && has.lookup("avx2");
   const bool avx512 =
       has.lookup("avx512f") && has.lookup("avx512bw") && has.lookup("avx512dq") && has.lookup("avx512vl");
-  if (vector_bits == 0) vector_bits = avx512 ? 512 : avx2 ? 256 : 128;
+  if (vector_bits != 128 && vector_bits != 256 && vector_bits != 512)
+    vector_bits = avx512 ? 512 : avx2 ? 256 : 128;
   target.vector_bits = vector_bits;
   target.masked_bytes = avx512 ? 1 : avx2 ? 4 : 16;
   target.hardware_f16 = has.lookup("f16c") || has.lookup("fullfp16");

@@ -24,7 +24,7 @@ struct CodeTarget {
   std::string key() const;
 };
 
-/// The machine that this process runs on. `vector_bits` 0: the widest that it has; else 128, 256 or 512.
+/// The machine that this process runs on. `vector_bits` 128, 256 or 512; any other: the widest that it has.
 CodeTarget host_target(int vector_bits);
 
 /// "19.1.7"

@@ -161,6 +161,15 @@ TEST(CodeCache, MalformedKernelsAndForeignCodeAreErrors) {
   EXPECT_EQ(cache->CompileNow(foreign).code(), Code::failed_precondition);
 }
 
+TEST(CodeCache, AnOddVectorWidthIsTheWidest) {
+  CodeOptions odd;
+  odd.vector_bits = 77;
+  const auto a = make_code_cache(std::move(odd))->AssemblyText(add_case(1).kernel);
+  const auto b = cache_in("")->AssemblyText(add_case(1).kernel);
+  ASSERT_TRUE(a.ok() && b.ok());
+  EXPECT_EQ(*a, *b);
+}
+
 TEST(CodeCache, ShowsItsCode) {
   const auto cache = cache_in("");
   const auto llvm = cache->LlvmText(add_case(1).kernel), assembly = cache->AssemblyText(add_case(1).kernel);

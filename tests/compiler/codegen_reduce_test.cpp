@@ -98,6 +98,38 @@ TEST(CodegenReduce, OutputsMayLieOnTheirInputs) {
   }
 }
 
+// As large as fusion makes them: 24 inputs, 64 ops (half of them transcendental), 5 dependent reductions.
+TEST(CodegenReduce, TheLargestKernels) {
+  for (Pattern pattern : {Pattern::row_reduce, Pattern::column_reduce}) {
+    for (DType dtype : {DType::f32, DType::f64}) {
+      Random random(8);
+      KernelCase c;
+      c.kernel.pattern = pattern;
+      c.sizes = {21, 137};
+      for (int k = 0; k < 24; ++k) {
+        c.AddInput(dtype, Level::element, draw_array(dtype, 21 * 137, ir::Domain::unit, false, random), 0,
+                   c.Dense(false));
+      }
+      constexpr Op kDear[] = {Op::tanh, Op::sin, Op::exp, Op::erf, Op::atan, Op::cos};
+      std::uint16_t value = 0;
+      for (std::uint16_t k = 1; k <= 64; ++k) {
+        if (k % 13 == 0) {
+          const auto sum = c.AddInstruction(Op::reduce_max, dtype, Level::row, {value});
+          value = c.AddInstruction(Op::sub, dtype, Level::element, {value, sum});
+        } else if (k % 2 == 0) {
+          value = c.AddInstruction(kDear[k / 2 % 6], dtype, Level::element, {value});
+        } else {
+          value =
+              c.AddInstruction(Op::add, dtype, Level::element, {value, static_cast<std::uint16_t>(k % 24)});
+        }
+      }
+      c.AddOutput(value);
+      c.AddOutput(c.AddInstruction(Op::reduce_sum, dtype, Level::row, {value}));
+      expect_exact(c, {256}, {5});
+    }
+  }
+}
+
 TEST(CodegenReduce, RandomKernels) {
   constexpr int kWidths[] = {256, 128, 512};
   for (std::uint64_t seed = 0; seed < 250; ++seed) {
