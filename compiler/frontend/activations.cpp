@@ -1,11 +1,13 @@
 #include <cmath>
 
 #include "compiler/frontend/composite.h"
+#include "ir/inference.h"
 #include "leat/nn.h"
 
 namespace leat {
 
 using frontend::apply;
+using frontend::Argument;
 using frontend::choose;
 using frontend::narrow;
 using frontend::Placed;
@@ -14,12 +16,23 @@ using ir::Op;
 
 namespace frontend {
 
+std::string type_text(const Tensor& x) { return std::string(name(x.dtype())) + x.shape().ToString(); }
+
+void promote_all(std::initializer_list<Tensor*> tensors, std::string_view op, SourceLocation at) {
+  DType dtype = node_of(**tensors.begin(), op, at).dtype;
+  for (const Tensor* t : tensors) {
+    const StatusOr<DType> common = ir::promote(dtype, node_of(*t, op, at).dtype);
+    if (!common.ok()) fail(Code::invalid_argument, std::string(op) + ": " + common.status().message(), at);
+    dtype = *common;
+  }
+  for (Tensor* t : tensors) *t = make_convert(*t, dtype, at);
+}
+
 Placed widen(const Tensor& x, std::string_view op, SourceLocation at) {
   const DType dtype = node_of(x, op, at).dtype;
   if (!is_float(dtype)) {
     fail(Code::invalid_argument,
-         std::string(op) + ": " + std::string(name(dtype)) +
-             " is not a floating dtype (convert it with astype)",
+         std::string(op) + ": takes a floating dtype, got " + type_text(x) + " (convert it with astype) [C5]",
          at);
   }
   return {dtype == DType::f16 || dtype == DType::bf16 ? make_convert(x, DType::f32, at) : x, at};
@@ -45,11 +58,11 @@ Placed hard(const Placed& x) { return clamped(x / 6.0 + 0.5, 0, 1); }
 // The exponentials of x - max and what the maximum was.
 struct Shifted {
   Placed shifted, exponentials;
+  int axis;
 };
 Shifted shift(const Placed& x, int axis) {
-  const Placed m{max(x.tensor, axis, true, x.at), x.at};
-  const Placed s = x - m;
-  return {s, apply(Op::exp, s)};
+  const Placed s = x - max_over(x, axis);
+  return {s, apply(Op::exp, s), axis};
 }
 
 }  // namespace
@@ -63,12 +76,12 @@ Tensor relu6(const Tensor& x, Here at) { return narrow(clamped(widen(x, "relu6",
 
 Tensor leaky_relu(const Tensor& x, double slope, Here at) {
   const Placed w = widen(x, "leaky_relu", at);
-  return narrow(choose(w < 0.0, w * slope, w), x);
+  return narrow(choose(w < 0.0, w * Argument{slope}, w), x);
 }
 
 Tensor elu(const Tensor& x, double alpha, Here at) {
   const Placed w = widen(x, "elu", at);
-  return narrow(choose(w < 0.0, apply(Op::expm1, w) * alpha, w), x);
+  return narrow(choose(w < 0.0, apply(Op::expm1, w) * Argument{alpha}, w), x);
 }
 
 Tensor selu(const Tensor& x, Here at) {
@@ -113,13 +126,15 @@ Tensor gelu(const Tensor& x, bool approximate, Here at) {
 }
 
 Tensor softmax(const Tensor& x, int axis, Here at) {
-  const Shifted s = shift(widen(x, "softmax", at), axis);
-  return narrow(s.exponentials / Placed{sum(s.exponentials.tensor, axis, true, at), at}, x);
+  const Placed w = widen(x, "softmax", at);
+  const Shifted s = shift(w, frontend::normal_axis(axis, x.rank(), "softmax", at));
+  return narrow(s.exponentials / sum_over(s.exponentials, s.axis), x);
 }
 
 Tensor log_softmax(const Tensor& x, int axis, Here at) {
-  const Shifted s = shift(widen(x, "log_softmax", at), axis);
-  return narrow(s.shifted - apply(Op::log, Placed{sum(s.exponentials.tensor, axis, true, at), at}), x);
+  const Placed w = widen(x, "log_softmax", at);
+  const Shifted s = shift(w, frontend::normal_axis(axis, x.rank(), "log_softmax", at));
+  return narrow(s.shifted - apply(Op::log, sum_over(s.exponentials, s.axis)), x);
 }
 
 }  // namespace leat

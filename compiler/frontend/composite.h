@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler/frontend/build.h"
+#include "leat/ops.h"
 
 namespace leat::frontend {
 
@@ -11,13 +12,20 @@ struct Placed {
   Tensor tensor;
   SourceLocation at;
 };
+/// A number that the user chose or that follows from a shape: another one is the same kernel.
+struct Argument {
+  double value;
+};
 struct Term {
   Tensor tensor;  // undefined: the number
   double number = 0;
-  Term(const Placed& p) : tensor(p.tensor) {}  // NOLINT: implicit
-  Term(double n) : number(n) {}                // NOLINT: implicit
+  bool is_constant = true;
+  Term(const Placed& p) : tensor(p.tensor) {}                // NOLINT: implicit
+  Term(double n) : number(n) {}                              // NOLINT: implicit
+  Term(Argument a) : number(a.value), is_constant(false) {}  // NOLINT: implicit
   Operand operand(SourceLocation at) const {
-    return tensor.defined() ? Operand(tensor, at) : frozen(number, at);
+    if (tensor.defined()) return Operand(tensor, at);
+    return is_constant ? frozen(number, at) : Operand(number, at);
   }
 };
 
@@ -37,6 +45,14 @@ inline Placed operator*(const Placed& x, const Term& y) { return apply(ir::Op::m
 inline Placed operator/(const Placed& x, const Term& y) { return apply(ir::Op::div, x, y); }
 inline Placed operator<(const Placed& x, const Term& y) { return apply(ir::Op::less, x, y); }
 
+/// Reductions that keep their axes, so that the result broadcasts against the operand.
+inline Placed sum_over(const Placed& x, const Axes& axes) { return {sum(x.tensor, axes, true, x.at), x.at}; }
+inline Placed max_over(const Placed& x, const Axes& axes) { return {max(x.tensor, axes, true, x.at), x.at}; }
+
+/// "f32[2,3]".
+std::string type_text(const Tensor& x);
+/// All in their common dtype; throws naming `op`.
+void promote_all(std::initializer_list<Tensor*> tensors, std::string_view op, SourceLocation at);
 /// x in the dtype in which a composite computes: f32 for f16 and bf16. Throws if x is not floating.
 Placed widen(const Tensor& x, std::string_view op, SourceLocation at);
 /// Back to the dtype of `like`: the one rounding.

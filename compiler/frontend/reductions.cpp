@@ -88,8 +88,9 @@ Tensor mean(const Tensor& x, const Axes& axes, bool keep_dims, Here at) {
   const Integers dims = normal_axes(axes.list(), n.shape.rank(), "mean", at);
   const Tensor w = make_convert(x, wide(n.dtype), at);
   const Tensor total = sum(w, axes, keep_dims, at);
+  // The count is an argument: a new extent is the same kernel.
   const Tensor m = make_elementwise(
-      ir::Op::div, {Operand(total, at), frozen(static_cast<double>(count_of(n.shape, dims)), at)});
+      ir::Op::div, {Operand(total, at), Operand(static_cast<double>(count_of(n.shape, dims)), at)});
   return make_convert(m, result_dtype(n.dtype), at);
 }
 
@@ -102,7 +103,7 @@ Tensor variance(const Tensor& x, const Axes& axes, bool keep_dims, int correctio
   const Tensor square = make_elementwise(ir::Op::mul, {Operand(centred, at), Operand(centred, at)});
   const double count = static_cast<double>(count_of(n.shape, dims) - correction);
   const Tensor v =
-      make_elementwise(ir::Op::div, {Operand(sum(square, axes, keep_dims, at), at), frozen(count, at)});
+      make_elementwise(ir::Op::div, {Operand(sum(square, axes, keep_dims, at), at), Operand(count, at)});
   return make_convert(v, result_dtype(n.dtype), at);
 }
 
