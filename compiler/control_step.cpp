@@ -36,6 +36,7 @@ class CustomStep final : public StepBody {
     try {
       Status status = function_(inputs, outputs);
       if (status.ok()) return status;
+      if (status.code() == Code::custom_op_failed) return status;  // it names the op already
       return Status(Code::custom_op_failed, absl::StrCat("custom op \"", target_, "\": ", status.message()));
     } catch (const std::exception& e) {
       return Status(Code::custom_op_failed, absl::StrCat("custom op \"", target_, "\" threw: ", e.what()));

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "compiler/frontend/walk.h"
+#include "runtime/executor/step_graph.h"
 
 namespace leat::frontend {
 namespace {
@@ -12,7 +13,11 @@ constexpr double kSmallCost = 20'000;
 
 bool is_small(const runtime::Program& program) {
   double cost = 0;
-  for (const runtime::Step& step : program.steps) cost += step.cost_ns;
+  for (const runtime::Step& step : program.steps) {
+    if (step.body != nullptr && step.body->RunsUserCode())
+      return false;  // never on a waiting caller's thread
+    cost += step.cost_ns;
+  }
   return program.steps.size() <= 16 && cost <= kSmallCost;
 }
 

@@ -35,13 +35,18 @@ void begin(EngineCore& core, RunState& run) {
   }
 }
 
-// Work for a submitter who is over the bounds: any step of any run.
+// Work for a submitter who is over the bounds: any step of any run without user code.
 bool help_anyone(EngineCore& core) {
   if (!core.pool.HasItems()) return false;
   Worker* seat = core.pool.EnterHelper();
   if (!seat) return false;
   Item item = core.pool.TakeInjected();
   if (item == kNoItem) item = core.pool.FindFor(*seat, [](Item) { return true; });
+  // Only of an item that we hold is the run sure to be alive.
+  if (item != kNoItem && core.admission.at(slot_of(item))->program->graph->user_code) {
+    core.pool.Push(item);  // a worker's
+    item = kNoItem;
+  }
   if (item != kNoItem) {
     const FpScope fp;
     const InsideScope inside;

@@ -248,7 +248,7 @@ Status RunState::Bind() {
   const EngineOptions& options = core_->options;
   serial = !gates_ && !options.always_concurrent &&
            (core_->pool.workers() <= 1 || g.is_chain ||
-            (g.cost_known &&
+            (g.cost_known && !g.user_code &&
              g.total_cost_ns <= std::max(EngineCore::kSerialNs, EngineCore::kSerialStepNs * g.step_count)));
   instance->inputs.resize(inputs);
   if (core_->tracing.load(std::memory_order_relaxed)) {
@@ -528,6 +528,7 @@ bool RunState::HelpOnce(Clock::time_point deadline) {
     return true;
   }
   if (stage.load(std::memory_order_acquire) != Stage::running) return false;
+  if (program->graph->user_code) return false;
   if (deadline != Clock::time_point::max()) {
     const StepGraph& g = *program->graph;
     const std::chrono::duration<double, std::nano> cost(g.total_cost_ns);

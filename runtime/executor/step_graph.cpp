@@ -96,6 +96,7 @@ class Builder {
       if (!step.body) continue;
       g_->total_cost_ns += step.cost_ns;
       if (step.cost_ns <= 0) g_->cost_known = false;
+      if (may_run_user_code(*step.body)) g_->user_code = true;
       if (step.cost_ns <= 0 || step.cost_ns >= kHeavyNs) r.flags |= StepRecord::heavy;
       AddSplit(step, r);
     }

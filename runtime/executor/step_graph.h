@@ -63,6 +63,7 @@ struct StepGraph {
   double total_cost_ns = 0;
   bool cost_known = true;  // every body has a cost estimate
   bool is_chain = false;   // nothing could ever overlap
+  bool user_code = false;  // some body may run user code
   /// Where the address of input i (then of output o, at index inputs + o) stands in the pointer table:
   /// patches[patch_begin[k] .. patch_begin[k+1]).
   std::vector<std::uint32_t> patch_begin, patches;
@@ -78,6 +79,12 @@ struct StepGraph {
   /// Bytes of the compiled form and of the counters of one run.
   std::size_t bytes() const;
 };
+
+/// Custom ops, and control flow, which may hold some. User code may block: no waiting caller runs it.
+inline bool may_run_user_code(const StepBody& body) {
+  const std::string_view kind = body.kind();
+  return kind == "custom" || kind == "cond" || kind == "while";
+}
 
 /// REQUIRES: the rest of Program::Finish is done.
 std::shared_ptr<const StepGraph> build_step_graph(const Program& program);
