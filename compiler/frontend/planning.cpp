@@ -14,8 +14,7 @@ constexpr double kSmallCost = 20'000;
 bool is_small(const runtime::Program& program) {
   double cost = 0;
   for (const runtime::Step& step : program.steps) {
-    if (step.body != nullptr && step.body->RunsUserCode())
-      return false;  // never on a waiting caller's thread
+    if (step.body != nullptr && runtime::may_run_user_code(*step.body)) return false;
     cost += step.cost_ns;
   }
   return program.steps.size() <= 16 && cost <= kSmallCost;
