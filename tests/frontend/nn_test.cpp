@@ -230,8 +230,9 @@ TEST_F(Nn, ConvolutionErrors) {
   EXPECT_THAT(ERROR_OF(conv(x, ones({6, 5, 3, 3}))), HasSubstr("[C41]"));
   EXPECT_EQ(ERROR_OF(conv(x, w, {}, {.output_padding = {1, 1}})),
             "conv: output_padding is for conv_transpose");
+  const std::string groups = ERROR_OF(conv_transpose(x, w));
   EXPECT_EQ(
-      ERROR_OF(conv_transpose(x, w)),
+      groups,
       "conv_transpose: x is [n,c,s...] and w [c,m/groups,k...], got f32[1,4,8,8] and f32[6,4,3,3] with 1 "
       "groups [C41]");
   EXPECT_EQ(ERROR_OF(conv_transpose(ones({1, 1, 2}), ones({1, 1, 2}), {}, {.low = {2}, .high = {2}})),
