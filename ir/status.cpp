@@ -1,4 +1,5 @@
-// The public value types that need a little code: Status and Shape.
+// The public value types that need a little code: Status and Shape. The library shows them to its users.
+#pragma GCC visibility push(default)
 #include "leat/status.h"
 
 #include "leat/shape.h"
@@ -69,3 +70,4 @@ std::string Shape::ToString() const {
 }
 
 }  // namespace leat
+#pragma GCC visibility pop
