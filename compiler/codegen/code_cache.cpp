@@ -1,9 +1,5 @@
 #include "compiler/code_cache.h"
 
-#include <llvm/IR/LLVMContext.h>
-#include <llvm/IR/Module.h>
-#include <llvm/Support/raw_ostream.h>
-
 #include <chrono>
 #include <condition_variable>
 #include <exception>
@@ -12,8 +8,8 @@
 #include <unordered_map>
 
 #include "compiler/codegen/disk_cache.h"
-#include "compiler/codegen/emitter.h"
 #include "compiler/codegen/jit.h"
+#include "compiler/codegen/kernel_object.h"
 #include "compiler/codegen/target.h"
 
 namespace leat::compiler {
@@ -24,21 +20,6 @@ using codegen::CodeTarget;
 // Of ir/meaning and compiler/codegen: the build computes it, so that an object never outlives the emitter
 // that made it (cmake/floors.cmake).
 constexpr char kEmitterVersion[] = LEAT_EMITTER_VERSION;
-
-/// A context that frees its module first.
-struct Module {
-  explicit Module(const ir::Kernel& kernel, const CodeTarget& target) : module("kernel", context) {
-    module.setTargetTriple(target.triple);
-    codegen::emit_kernel(kernel, target, module);
-  }
-  llvm::LLVMContext context;
-  llvm::Module module;
-};
-
-Status check_kernel(const ir::Kernel& kernel) {
-  const std::string complaint = ir::check(kernel);
-  return complaint.empty() ? Status() : Status(Code::invalid_argument, "malformed kernel: " + complaint);
-}
 
 /// A kernel's code and where its compilation stands. The KernelCode that is given out shares its reference
 /// count.
@@ -157,7 +138,9 @@ class Compiler {
   }
 
   Status CompileAndPublish(Entry& entry) {
-    if (Status status = check_kernel(entry.code.kernel()); !status.ok()) return status;
+    if (const std::string complaint = ir::check(entry.code.kernel()); !complaint.empty()) {
+      return Status(Code::invalid_argument, "malformed kernel: " + complaint);
+    }
     auto jit = GetJit();
     if (!jit.ok()) return jit.status();
     const std::string key =
@@ -173,7 +156,7 @@ class Compiler {
       disk_.Reject();
     }
     const auto begin = std::chrono::steady_clock::now();
-    auto object = Generate(entry.code.kernel());
+    auto object = codegen::kernel_object(entry.code.kernel(), target_);
     if (!object.ok()) return object.status();
     auto loaded = (*jit)->Load(*object);
     if (!loaded.ok()) return loaded.status();
@@ -186,12 +169,6 @@ class Compiler {
     }
     disk_.Store(key, *object);
     return {};
-  }
-
-  StatusOr<std::string> Generate(const ir::Kernel& kernel) const {
-    Module made(kernel, target_);
-    if (Status status = codegen::optimize_module(made.module, target_); !status.ok()) return status;
-    return codegen::compile_object(made.module, target_);
   }
 
   const CodeOptions options_;
@@ -236,22 +213,11 @@ class LlvmCodeCache final : public CodeCache {
   CodeStats stats() const override { return compiler_->stats(); }
 
   StatusOr<std::string> LlvmText(const ir::Kernel& kernel) override {
-    if (Status status = check_kernel(kernel); !status.ok()) return status;
-    Module made(kernel, compiler_->target());
-    if (Status status = codegen::optimize_module(made.module, compiler_->target()); !status.ok())
-      return status;
-    std::string text;
-    llvm::raw_string_ostream stream(text);
-    made.module.print(stream, nullptr);
-    return stream.str();
+    return codegen::kernel_llvm_text(kernel, compiler_->target());
   }
 
   StatusOr<std::string> AssemblyText(const ir::Kernel& kernel) override {
-    if (Status status = check_kernel(kernel); !status.ok()) return status;
-    Module made(kernel, compiler_->target());
-    if (Status status = codegen::optimize_module(made.module, compiler_->target()); !status.ok())
-      return status;
-    return codegen::compile_assembly(made.module, compiler_->target());
+    return codegen::kernel_assembly(kernel, compiler_->target());
   }
 
  private:
