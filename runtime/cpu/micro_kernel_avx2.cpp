@@ -12,10 +12,13 @@ namespace avx2 {
 /// The first n of 8 32-bit (n / 2 of 4 64-bit) lanes.
 alignas(64) constexpr std::int32_t kLaneMasks[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 
+/// A strip of y (16 KB) and one of x (6 or 12 KB) stay in the L1 cache, kMBlock rows of x (96 or 192 KB) in
+/// L2. 1000 cubed on Zen 3, one core of a busy machine: f32 1.03 and f64 0.90 of OpenBLAS' speed; k blocks of
+/// 192 or 320 and 144 rows were 2 to 5 % slower, no prefetch 6 %, no unrolling 8 %.
 struct Blocking {
   static constexpr int kRows = 6, kVectors = 2;
   static constexpr bool kFreeMasks = false;
-  static constexpr std::int64_t kMBlock = 144, kNBlock = 1024, kDirectRows = 12, kDirectBytes = 16 << 10;
+  static constexpr std::int64_t kMBlock = 96, kNBlock = 1024, kDirectRows = 12, kDirectBytes = 16 << 10;
 };
 
 struct F32 : Blocking {

@@ -20,6 +20,7 @@ struct BlockProduct {
   using T = typename L::T;
   static constexpr bool kSame = std::is_same_v<S, T>;
   static constexpr int kW = kTileColumns<L>;
+  static constexpr std::int64_t kStreamBytes = 32 << 10, kStreamRows = 8;
   static constexpr std::int64_t kAccumulatorElements = 1 << 19;  // 2 MB of f32
   static constexpr std::int64_t kAccumulatorRows = 2048 / L::kRows * L::kRows;
 
@@ -79,9 +80,10 @@ struct BlockProduct {
   }
 
   static void Direct(const Block& b) {
-    // A large y is read once, so rows of it are streamed: few at a time, wide.
-    const bool stream = b.m <= 2 && b.n > 8 * L::kLanes;
-    const std::int64_t k_block = stream ? 16 : b.k;
+    // A y beyond the L1 cache is streamed: a few rows at a time, all columns, so that the lines in use fit
+    // the ways of one set even where rows are a power of two apart.
+    const bool stream = b.n > 1 && b.k * b.n * static_cast<std::int64_t>(sizeof(T)) > kStreamBytes;
+    const std::int64_t k_block = !stream ? b.k : b.m <= 2 ? kStreamRows : 4 * kStreamRows;
     for (std::int64_t k = 0; k < b.k; k += k_block) {
       DirectArguments<T> g{};
       g.k = least(b.k - k, k_block);
@@ -204,6 +206,7 @@ struct BlockProduct {
             guard ? Tiles<L>::template packed<true>(height) : Tiles<L>::template packed<false>(height);
         const T* x_strip = x_strips + m * depth;
         T* c_tile = c + m * c_stride + n;
+        if (load) Prefetch(c_tile + L::kRows * c_stride, c_stride, least(rows - m - L::kRows, L::kRows));
         if (width == kW) {
           tile(depth, x_strip, y_strip, mask_strip, c_tile, c_stride, load);
           continue;
@@ -213,6 +216,14 @@ struct BlockProduct {
         tile(depth, x_strip, y_strip, mask_strip, edge, kW, load);
         CopyTile(edge, kW, c_tile, c_stride, height, width);
       }
+    }
+  }
+
+  /// The next tile of c: unlike y and x, it comes from far away, and its loads stand at the very start.
+  static void Prefetch(const T* c, std::int64_t c_stride, std::int64_t rows) {
+    for (std::int64_t i = 0; i < rows; ++i) {
+      __builtin_prefetch(c + i * c_stride, 1);
+      __builtin_prefetch(c + i * c_stride + kW - 1, 1);
     }
   }
 

@@ -25,7 +25,9 @@ void packed_tile(std::int64_t k, const typename L::T* a, const typename L::T* b,
 #pragma GCC unroll 4
     for (int j = 0; j < kC; ++j) acc[r][j] = load ? L::load(c + r * c_stride + j * L::kLanes) : L::zero();
   }
+#pragma GCC unroll 4
   for (std::int64_t i = 0; i < k; ++i) {
+    __builtin_prefetch(a + 16 * L::kRows);
     V bv[kC];
 #pragma GCC unroll 4
     for (int j = 0; j < kC; ++j) bv[j] = L::load(b + j * L::kLanes);
