@@ -3,7 +3,9 @@
 
 #include <initializer_list>
 
+#include "runtime/cpu/engine_table.h"
 #include "runtime/cpu/exact_engine.h"
+#include "runtime/cpu/onednn.h"
 
 namespace leat::runtime::cpu {
 namespace {
@@ -74,12 +76,29 @@ Status check(const ConvolutionDescriptor& d) {
 
 StatusOr<ContractionPlan> plan_matmul(const MatmulDescriptor& descriptor) {
   if (Status status = check(descriptor); !status.ok()) return status;
-  return plan_exact_matmul(descriptor, host_isa());
+  const Isa isa = host_isa();
+  const double rows = static_cast<double>(descriptor.batch) * static_cast<double>(descriptor.m);
+  const double work = rows * static_cast<double>(descriptor.n) * static_cast<double>(descriptor.k);
+  if (!descriptor.exact &&
+      prefers_onednn(Contraction::matmul, descriptor.dtype, isa, descriptor.batch * descriptor.m, 0, work)) {
+    if (auto plan = plan_onednn_matmul(descriptor, isa)) return *std::move(plan);
+  }
+  return plan_exact_matmul(descriptor, isa);
 }
 
 StatusOr<ContractionPlan> plan_convolution(const ConvolutionDescriptor& descriptor) {
   if (Status status = check(descriptor); !status.ok()) return status;
-  return plan_exact_convolution(descriptor, host_isa());
+  const Isa isa = host_isa();
+  std::int64_t taps = 1;
+  double outputs = static_cast<double>(descriptor.batch) * static_cast<double>(descriptor.out_channels);
+  for (const std::int64_t e : descriptor.kernel) taps *= e;
+  for (const std::int64_t e : descriptor.output) outputs *= static_cast<double>(e);
+  const double work = outputs * static_cast<double>(descriptor.channels / descriptor.groups * taps);
+  if (!descriptor.exact && prefers_onednn(Contraction::convolution, descriptor.dtype, isa,
+                                          descriptor.out_channels / descriptor.groups, taps, work)) {
+    if (auto plan = plan_onednn_convolution(descriptor, isa)) return *std::move(plan);
+  }
+  return plan_exact_convolution(descriptor, isa);
 }
 
 }  // namespace leat::runtime::cpu

@@ -126,7 +126,6 @@ class ExactConvolution final : public StepBody {
     const std::int64_t image = b / d_.groups, group = b % d_.groups;
     const std::int64_t row = row_part * grid_.rows, column = column_part * grid_.columns;
     Block block = WeightBlock(context.pointers[1], group);
-    const std::int64_t all_weights = m_;
     block.m = std::min(grid_.rows, m_ - row);
     block.n = std::min(grid_.columns, n_ - column);
     block.y = static_cast<const std::byte*>(context.pointers[0]) +
@@ -135,14 +134,14 @@ class ExactConvolution final : public StepBody {
     block.first_column = column;
     block.out = static_cast<std::byte*>(context.pointers[2]) + ((b * m_ + row) * n_ + column) * element_;
     block.out_stride = n_;
+    block.x = static_cast<const std::byte*>(block.x) + row * k_ * element_;
     if (packed != nullptr) {
       block.packed_x = packed + group * packed_bytes_;
       block.packed_x_first_row = row;
       block.packed_x_rows = packed_rows_;
       block.x_magnitudes = reinterpret_cast<const Magnitudes*>(packed + d_.groups * packed_bytes_)[group];
     } else {
-      block.x = static_cast<const std::byte*>(block.x) + row * k_ * element_;
-      if (patches_.padded && all_weights > 0) block.x_magnitudes = kernel_.scan_x(block);
+      if (patches_.padded) block.x_magnitudes = kernel_.scan_x(block);
     }
     kernel_.multiply(block);
   }

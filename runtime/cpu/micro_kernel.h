@@ -51,8 +51,8 @@ struct Block {
   /// tile_columns) on, out of packed_columns, a multiple too.
   const void* packed_y = nullptr;
   std::int64_t first_column = 0, packed_columns = 0;
-  /// The whole x as pack_x left it; the block is its rows from packed_x_first_row (a multiple of tile_rows)
-  /// on, out of packed_x_rows, a multiple too.
+  /// The whole x as pack_x left it (x itself must be there all the same); the block is its rows from
+  /// packed_x_first_row (a multiple of tile_rows) on, out of packed_x_rows, a multiple too.
   const void* packed_x = nullptr;
   std::int64_t packed_x_first_row = 0, packed_x_rows = 0;
   /// y is the first channel of an image, and the block its patches from first_column on.

@@ -1,0 +1,57 @@
+// Which engine a contraction gets: the first row that fits, else the micro-kernel.
+//
+// A function of dtype, shape and instruction set only, never of timing or threads, so that a program has the
+// same bits on every run on one kind of machine. `exact` descriptors never come here.
+#pragma once
+
+#include <cstdint>
+
+#include "leat/dtype.h"
+#include "runtime/cpu/micro_kernel.h"
+
+namespace leat::runtime::cpu {
+
+enum class Contraction : std::uint8_t { matmul, convolution };
+
+struct EngineRow {
+  Contraction kind;
+  DType dtype;
+  Isa isa;
+  std::int64_t least_rows;       // batch * m (matmul); output channels of a group (convolution)
+  std::int64_t least_taps;       // kernel positions (convolution)
+  double least_multiplications;  // of the whole contraction
+};
+
+/// Where oneDNN is used. Measured with one thread; ratios are time of the micro-kernel / time of oneDNN.
+///
+/// Zen 3, AVX2, f32 matmul (oneDNN 2.6.3, plain layouts), n = m = k:
+///   8: 0.04 | 16: 0.12 | 32: 0.5 | 64: 0.9 | 128: 1.0 | 256: 1.0 | 512: 0.97 | 1000: 1.0
+///   1 x 1024 x 1024: 1.05 | 8 x 1024 x 1024: 0.7 | 16: 0.7 | 32: 1.1
+/// so there is no row for it: the exact engine costs nothing.
+/// Zen 4, AVX-512, f32 matmul (a JIT kernel of the same tile against oneDNN, us):
+///   8: 0.02 against 0.64 | 16: 0.09 / 0.72 | 32: 0.89 / 1.37 | 64: 6.4 / 5.5
+/// With few rows oneDNN could not be cut into panels there without changing bits.
+/// Zen 3, AVX2, f32 convolution, one image, constant weights, reorders included (channels, extent, kernel):
+///   3>64 224 7x7/2: 2.6 | 64 56 3x3: 1.5 | 128 28 3x3: 1.2 | 256 14 3x3: 1.2 | 512 7 3x3: 1.5
+///   8 8 3x3: 1.8 | 16 16 3x3: 2.1 | 64>256 56 1x1: 0.85 | 1024>256 14 1x1: 0.86
+/// so there it takes all but kernels of one position. bf16 has oneDNN kernels on AVX-512 only.
+inline constexpr EngineRow kOneDnnRows[] = {
+    {Contraction::matmul, DType::f32, Isa::avx512, 64, 0, 64.0 * 64 * 64},
+    {Contraction::matmul, DType::bf16, Isa::avx512, 64, 0, 32.0 * 32 * 32},
+    {Contraction::convolution, DType::f32, Isa::avx2, 1, 2, 0},
+    {Contraction::convolution, DType::f32, Isa::avx512, 1, 0, 0},
+    {Contraction::convolution, DType::bf16, Isa::avx512, 1, 0, 0},
+};
+
+constexpr bool prefers_onednn(Contraction kind, DType dtype, Isa isa, std::int64_t rows, std::int64_t taps,
+                              double multiplications) {
+  for (const EngineRow& row : kOneDnnRows) {
+    if (row.kind == kind && row.dtype == dtype && row.isa == isa && rows >= row.least_rows &&
+        taps >= row.least_taps && multiplications >= row.least_multiplications) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace leat::runtime::cpu
