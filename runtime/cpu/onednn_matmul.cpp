@@ -2,6 +2,7 @@
 //
 // Measured on oneDNN 2.6.3, the f32 bits change with panels of columns on AVX-512 and with panels of rows on
 // AVX2, and are those of the whole product the other way round: so rows are cut on AVX-512, columns on AVX2.
+// (They also change with the row stride of the result, which the panels keep.)
 #include <algorithm>
 
 #include "runtime/cpu/exact_engine.h"

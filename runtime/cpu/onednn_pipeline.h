@@ -8,8 +8,8 @@
 
 #include <array>
 #include <atomic>
-#include <dnnl.hpp>
 #include <memory>
+#include <oneapi/dnnl/dnnl.hpp>
 #include <optional>
 #include <vector>
 
