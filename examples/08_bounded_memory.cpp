@@ -28,7 +28,7 @@ int main() {
   std::printf("mean loss %.4f, peak %.1f MiB\n", total / 200,
               static_cast<double>(stats.bytes_peak) / (1 << 20));
   CHECK(total / 200 > 0.082 && total / 200 < 0.084);  // the variance of a uniform variable is 1/12
-  CHECK(stats.bytes_peak <= kBound + (1 << 20));      // 200 MiB passed through; results are a few bytes
+  CHECK(stats.bytes_peak < 2 * kBound);  // 200 MiB passed through; memory kept for reuse counts too
 
   // try_eval: while one run holds most of the bound, another is refused and may be tried again.
   std::promise<void> gate;
