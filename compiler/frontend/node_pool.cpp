@@ -28,8 +28,33 @@ struct Batch {
   std::size_t count = 0;
 };
 
+struct Cache {
+  Batch current, spare;
+  bool ended = false;
+  std::atomic<std::int64_t> live{0};  // blocks handed out less blocks taken back; written by its thread only
+};
+
 class Depot {
  public:
+  void Enroll(const Cache* cache) {
+    std::lock_guard lock(mutex_);
+    caches_.push_back(cache);
+  }
+  void Leave(const Cache* cache) {
+    std::lock_guard lock(mutex_);
+    ended_live_ += cache->live.load(std::memory_order_relaxed);
+    std::erase(caches_, cache);
+  }
+  void CountEnded(std::int64_t by) {
+    std::lock_guard lock(mutex_);
+    ended_live_ += by;
+  }
+  std::int64_t live() {
+    std::lock_guard lock(mutex_);
+    std::int64_t sum = ended_live_;
+    for (const Cache* cache : caches_) sum += cache->live.load(std::memory_order_relaxed);
+    return sum;
+  }
   Batch Take() {
     std::lock_guard lock(mutex_);
     if (batches_ != nullptr) {
@@ -38,9 +63,9 @@ class Depot {
       const std::size_t count = given->count;
       return {new (given) Free{given->next}, count};
     }
-    chunks_.reserve(chunks_.size() + 1);
+    chunks_.push_back(nullptr);  // may throw, while nothing is at stake
     auto* chunk = static_cast<std::byte*>(::operator new (kBatch* kBlock, std::align_val_t{64}));
-    chunks_.push_back(chunk);
+    chunks_.back() = chunk;
     Batch batch;
     for (std::size_t i = kBatch; i-- > 0;) {
       batch.head = new (chunk + i * kBlock) Free{batch.head};
@@ -59,6 +84,8 @@ class Depot {
  private:
   std::mutex mutex_;
   Given* batches_ = nullptr;
+  std::vector<const Cache*> caches_;
+  std::int64_t ended_live_ = 0;     // of threads that have ended
   std::vector<std::byte*> chunks_;  // keeps them reachable
 };
 
@@ -67,42 +94,32 @@ Depot& depot() {
   return *kDepot;
 }
 
-// Folding a thread's count in now and then keeps the shared counter off the fast path.
-std::atomic<std::int64_t> g_live{0};
-constexpr std::int64_t kFold = 1024;
-
 // Trivially destructible, so that it can be used at any moment of a thread's end; `Return` gives the
 // blocks back when the thread ends.
-struct Cache {
-  Batch current, spare;
-  bool ended = false;
-  std::int64_t live = 0;  // blocks handed out less blocks taken back, not yet in g_live
-};
 thread_local constinit Cache t_cache;
 struct Return {
+  Return() { depot().Enroll(&t_cache); }
   ~Return() {
     depot().Give(t_cache.current);
     depot().Give(t_cache.spare);
-    g_live.fetch_add(t_cache.live, std::memory_order_relaxed);
-    t_cache = Cache{{}, {}, true, 0};
+    depot().Leave(&t_cache);
+    t_cache.current = t_cache.spare = {};
+    t_cache.ended = true;
   }
 };
 thread_local Return t_return;
 
 void count_live(Cache& cache, std::int64_t by) {
-  cache.live += by;
-  if (cache.live < kFold && cache.live > -kFold && !cache.ended) return;
-  g_live.fetch_add(cache.live, std::memory_order_relaxed);
-  cache.live = 0;
+  if (cache.ended) {
+    depot().CountEnded(by);
+    return;
+  }
+  cache.live.store(cache.live.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
 }
 
 }  // namespace
 
-std::int64_t live_nodes() {
-  g_live.fetch_add(t_cache.live, std::memory_order_relaxed);
-  t_cache.live = 0;
-  return g_live.load(std::memory_order_relaxed);
-}
+std::int64_t live_nodes() { return depot().live(); }
 
 void* allocate_node_block() {
   Cache& cache = t_cache;
