@@ -348,6 +348,14 @@ void check_shape(const Shape& shape, DType dtype, std::string_view op, SourceLoc
            where);
     }
   }
+  // Rank and size are far from every limit nearly always; inference has the exact rule and the words.
+  std::uint64_t count = 1;
+  bool small = shape.rank() <= 8;
+  for (std::int64_t d : shape) {
+    small = small && d < std::int64_t{1} << 30 &&
+            (count *= static_cast<std::uint64_t>(d > 0 ? d : 1)) < std::uint64_t{1} << 32;
+  }
+  if (small) return;
   const ir::Type type{dtype, shape};
   const ir::Type scalar{dtype, {}};
   const StatusOr<ir::Types> checked =
