@@ -59,7 +59,7 @@ TEST(ExpressionErrors, DtypeRules) {
               HasSubstr("bit_and"));
   EXPECT_THAT(error_of([] { (void)where(zeros({2}), 1.0f, zeros({2})); }).what(), HasSubstr("[C16]"));
   EXPECT_THAT(error_of([] { (void)softmax(zeros({2}, DType::i32)); }).what(),
-              HasSubstr("softmax: i32 is not a floating dtype"));
+              HasSubstr("softmax: takes a floating dtype, got i32[2]"));
 }
 
 TEST(ExpressionErrors, Axes) {
