@@ -1,9 +1,8 @@
 #include "runtime/executor/run_state.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <cstring>
+#include <exception>
 #include <new>
 #include <string>
 #include <utility>
@@ -11,20 +10,11 @@
 #include "runtime/engine/engine_core.h"
 #include "runtime/engine/fp_environment.h"
 #include "runtime/engine/futex.h"
-#include "runtime/executor/items.h"
 
 namespace leat::runtime {
 namespace {
 
 constexpr std::uint32_t kNone = ~0u;
-enum Gate : std::uint8_t { unknown = 0, closed = 1, open = 2 };
-
-Status mismatch(std::string message) { return Status(Code::invalid_argument, std::move(message)); }
-
-bool overlap(const Buffer& a, const Buffer& b) {
-  const auto x = reinterpret_cast<std::uintptr_t>(a.data()), y = reinterpret_cast<std::uintptr_t>(b.data());
-  return a.bytes() > 0 && b.bytes() > 0 && x < y + b.bytes() && y < x + a.bytes();
-}
 
 }  // namespace
 
@@ -119,240 +109,6 @@ void RunState::MakeProgram() {
   }
 }
 
-Status RunState::Prepare() {
-  const Program& p = *program;
-  if (!p.graph) return Status(Code::failed_precondition, "Program::Finish was not called on " + p.name);
-  if (request.inputs.size() != p.inputs.size() || request.outputs.size() != p.outputs.size()) {
-    return mismatch(p.name + " has " + std::to_string(p.inputs.size()) + " inputs and " +
-                    std::to_string(p.outputs.size()) + " outputs, but was given " +
-                    std::to_string(request.inputs.size()) + " and " + std::to_string(request.outputs.size()));
-  }
-  for (const BufferInfo& b : p.buffers) {
-    if (b.device >= core_->memories.size()) {
-      return mismatch(p.name + " uses device " + std::to_string(b.device) + " of " +
-                      std::to_string(core_->memories.size()));
-    }
-  }
-  for (std::uint32_t d : request.donate) {
-    if (d >= p.inputs.size()) return mismatch("donated input " + std::to_string(d) + " does not exist");
-  }
-  std::sort(request.donate.begin(), request.donate.end());
-  peak_bytes = p.peak_bytes;
-  if (peak_bytes == 0) {
-    for (std::int64_t bytes : p.arena_bytes) peak_bytes += bytes;
-    for (std::uint32_t o : p.outputs) {
-      if (p.buffers[o].kind == BufferInfo::Kind::output) peak_bytes += p.buffers[o].bytes;
-    }
-  }
-  for (std::size_t o = 0; o < p.outputs.size(); ++o) {
-    if (p.buffers[p.outputs[o]].index == o && request.outputs[o]->buffer()) {
-      peak_bytes -= std::min(peak_bytes, p.buffers[p.outputs[o]].bytes);
-    }
-  }
-  const std::int64_t limit = core_->options.memory_limit;
-  if (limit > 0 && peak_bytes > limit * static_cast<std::int64_t>(core_->memories.size())) {
-    return Status(Code::resource_exhausted, p.name + " needs " + std::to_string(peak_bytes) +
-                                                " bytes at its peak, over the memory limit of " +
-                                                std::to_string(limit));
-  }
-  faults.emplace(p, &request.locate);
-  if (std::all_of(request.inputs.begin(), request.inputs.end(),
-                  [](const Ref<Value>& v) { return v->done(); })) {
-    return {};
-  }
-  gate_count_ = static_cast<std::uint32_t>(request.inputs.size());
-  gates_.reset(new std::atomic<std::uint8_t>[gate_count_]);
-  for (std::uint32_t i = 0; i < gate_count_; ++i) gates_[i].store(unknown, std::memory_order_relaxed);
-  for (std::uint32_t i = 0; i < gate_count_; ++i) {
-    request.inputs[i]->OnDone([run = Ref<RunState>::Share(this), i](Value&) { run->InputDone(i); });
-  }
-  return {};
-}
-
-bool RunState::InputsOnTheWay() const {
-  return std::all_of(request.inputs.begin(), request.inputs.end(),
-                     [](const Ref<Value>& v) { return v->OnTheWay(); });
-}
-
-Status RunState::CheckInput(std::uint32_t input, const Buffer& buffer) const {
-  const BufferInfo& info = program->buffers[program->inputs[input]];
-  if (buffer.bytes() < static_cast<std::size_t>(info.bytes)) {
-    return mismatch("input " + std::to_string(input) + " of " + program->name + " has " +
-                    std::to_string(buffer.bytes()) + " bytes, " + std::to_string(info.bytes) + " expected");
-  }
-  if (!buffer.wrapped() && buffer.device() != info.device) {
-    return mismatch("input " + std::to_string(input) + " of " + program->name + " is on device " +
-                    std::to_string(buffer.device()) + ", not " + std::to_string(info.device));
-  }
-  return {};
-}
-
-StatusOr<Ref<Buffer>> RunState::OutputBuffer(std::uint32_t ordinal) {
-  const BufferInfo& info = program->buffers[program->outputs[ordinal]];
-  if (Ref<Buffer> given = request.outputs[ordinal]->buffer()) {
-    const std::string who = "the buffer given for output " + std::to_string(ordinal) + " of " + program->name;
-    if (given->bytes() < static_cast<std::size_t>(info.bytes)) {
-      return mismatch(who + " has " + std::to_string(given->bytes()) + " bytes, " +
-                      std::to_string(info.bytes) + " needed");
-    }
-    for (const Ref<Value>& input : request.inputs) {
-      const Ref<Buffer> content = input->buffer();
-      if (content && overlap(*given, *content)) return mismatch(who + " overlaps an input");
-    }
-    return given;
-  }
-  const std::uint32_t donor = program->graph->donor[ordinal];
-  if (donor != kNone && std::binary_search(request.donate.begin(), request.donate.end(), donor) &&
-      request.inputs[donor]->state() == Value::State::ready) {
-    Ref<Buffer> content = request.inputs[donor]->buffer();
-    // Of the value, and this handle: nobody else looks at it.
-    if (content->use_count() == 2 && !content->wrapped() &&
-        content->bytes() == static_cast<std::size_t>(info.bytes)) {
-      return content;
-    }
-  }
-  Memory& memory = *core_->memories[info.device];
-  StatusOr<Ref<Buffer>> made = memory.Allocate(static_cast<std::size_t>(info.bytes));
-  if (made.ok() || made.status().code() != Code::resource_exhausted) return made;
-  core_->instances.Trim(true);  // idle arenas may be what is in the way
-  return memory.Allocate(static_cast<std::size_t>(info.bytes));
-}
-
-Status RunState::Bind() {
-  const Program& p = *program;
-  const StepGraph& g = *p.graph;
-  StatusOr<std::unique_ptr<Instance>> taken = core_->instances.Take(program);
-  if (!taken.ok()) return taken.status();
-  instance = *std::move(taken);
-  const std::size_t inputs = p.inputs.size();
-  instance->outputs.resize(p.outputs.size());
-  for (std::uint32_t o = 0; o < p.outputs.size(); ++o) {
-    const BufferInfo& info = p.buffers[p.outputs[o]];
-    if (info.kind != BufferInfo::Kind::output || info.index != o) continue;
-    StatusOr<Ref<Buffer>> buffer = OutputBuffer(o);
-    if (!buffer.ok()) {
-      instance->outputs.clear();
-      core_->instances.Give(program, std::move(instance));
-      return buffer.status();
-    }
-    instance->outputs[o] = *std::move(buffer);
-    instance->Patch(g, inputs + o, instance->outputs[o]->data());
-    instance->writers[o].store(g.output_writers[o], std::memory_order_relaxed);
-    instance->skipped[o].store(false, std::memory_order_relaxed);
-  }
-  records = g.records.data();
-  edges = g.edges.data();
-  pending = instance->pending.get();
-  pointers = instance->pointers.get();
-  single = gates_ ? 0 : kSingle;
-  const EngineOptions& options = core_->options;
-  serial = !gates_ && !options.always_concurrent &&
-           (core_->pool.workers() <= 1 || g.is_chain ||
-            (g.cost_known && !g.user_code &&
-             g.total_cost_ns <= std::max(EngineCore::kSerialNs, EngineCore::kSerialStepNs * g.step_count)));
-  instance->inputs.resize(inputs);
-  if (core_->tracing.load(std::memory_order_relaxed)) {
-    trace = std::make_shared<TraceRun>(TraceRun{id_, request.label, program});
-    attention.fetch_or(traced, std::memory_order_relaxed);
-  }
-  return {};
-}
-
-void RunState::BindInputs() {
-  const Program& p = *program;
-  const StepGraph& g = *p.graph;
-  for (std::uint32_t o = 0; o < p.outputs.size(); ++o) {
-    const BufferInfo& info = p.buffers[p.outputs[o]];
-    if (info.kind == BufferInfo::Kind::constant) {
-      std::shared_ptr<const std::byte[]> data = info.data;
-      void* address = const_cast<std::byte*>(data.get());
-      Complete(o, Buffer::Wrap(address, static_cast<std::size_t>(info.bytes), [data] {}));
-    } else if (info.kind == BufferInfo::Kind::output && info.index == o && g.output_writers[o] == 0) {
-      FulfilOutput(o, instance->outputs[o]);
-    }
-  }
-  for (std::uint32_t i = 0; i < p.inputs.size(); ++i) {
-    if (!gates_) {
-      ResolveInput(i);
-      continue;
-    }
-    // The readers wait for one more event; then the gate may be found open already.
-    for (std::uint32_t e = g.input_edges[i]; e < g.input_edges[i + 1]; ++e) {
-      pending[g.edges[e]].fetch_add(1, std::memory_order_relaxed);
-    }
-    std::uint8_t expected = unknown;
-    const bool shut =
-        !failed() && gates_[i].compare_exchange_strong(expected, closed, std::memory_order_seq_cst);
-    if (shut) continue;
-    const bool there = expected == open || request.inputs[i]->done();
-    gates_[i].store(open, std::memory_order_relaxed);
-    if (there) ResolveInput(i);
-    for (std::uint32_t e = g.input_edges[i]; e < g.input_edges[i + 1]; ++e) {
-      pending[g.edges[e]].fetch_sub(1, std::memory_order_relaxed);
-    }
-  }
-  if (failed()) OpenGates();
-}
-
-void RunState::InputDone(std::uint32_t input) {
-  const std::uint8_t was = gates_[input].exchange(open, std::memory_order_acq_rel);
-  if (was == unknown) {
-    if (!core_->closed.load(std::memory_order_acquire)) core_->Kick();
-    return;
-  }
-  if (was != closed) return;
-  ResolveInput(input);
-  ReleaseReaders(input);
-}
-
-void RunState::ReleaseReaders(std::uint32_t input) {
-  // With the last piece released the run may end: it is not touched after that.
-  const StepGraph& g = *program->graph;
-  const std::uint32_t begin = g.input_edges[input], end = g.input_edges[input + 1], at = slot;
-  const std::shared_ptr<EngineCore> core = core_;
-  for (std::uint32_t b = begin; b < end;) {
-    const std::uint32_t n = std::min(end - b, kMostEdges);
-    b += n;
-    core->pool.Push(make_item(at, n, b - n));
-  }
-}
-
-void RunState::OpenGates() {
-  for (std::uint32_t i = 0; i < gate_count_; ++i) {
-    std::uint8_t expected = closed;
-    if (gates_[i].compare_exchange_strong(expected, open, std::memory_order_seq_cst)) ReleaseReaders(i);
-  }
-}
-
-void RunState::ResolveInput(std::uint32_t input) {
-  const Ref<Value>& value = request.inputs[input];
-  const std::uint32_t buffer = program->inputs[input];
-  Ref<Buffer> content;
-  switch (value->state()) {
-    case Value::State::pending: break;  // the run has failed; nobody will look
-    case Value::State::ready:
-      content = value->buffer();
-      if (Status s = CheckInput(input, *content); !s.ok()) {
-        Fail(std::move(s));
-        return;
-      }
-      instance->inputs[input] = content;
-      instance->Patch(*program->graph, input, content->data());
-      break;
-    case Value::State::poisoned:
-    case Value::State::failed:
-      faults->Add(buffer,
-                  {value->status(), value->state() == Value::State::failed, Taint::kInput, buffer, 0});
-      attention.fetch_or(tainted, std::memory_order_release);
-      break;
-  }
-  const auto& passed = program->graph->passed_through;
-  for (auto p = std::lower_bound(passed.begin(), passed.end(), std::pair(input, 0u));
-       p != passed.end() && p->first == input; ++p) {
-    FulfilOutput(p->second, content);
-  }
-}
-
 void RunState::OutputsWritten(std::uint32_t step) {
   const bool skip = attention.load(std::memory_order_acquire) & stopping;
   std::uint32_t previous = kNone;
@@ -393,9 +149,9 @@ void RunState::Complete(std::uint32_t ordinal, const Ref<Buffer>& content) {
   if (given && given->data() != content->data()) {
     const auto bytes = static_cast<std::size_t>(program->buffers[b].bytes);
     if (given->bytes() < bytes) {
-      Fail(mismatch("the buffer given for output " + std::to_string(ordinal) + " of " + program->name +
-                    " has " + std::to_string(given->bytes()) + " bytes, " + std::to_string(bytes) +
-                    " needed"));
+      Fail(Status(Code::invalid_argument, "the buffer given for output " + std::to_string(ordinal) + " of " +
+                                              program->name + " has " + std::to_string(given->bytes()) +
+                                              " bytes, " + std::to_string(bytes) + " needed"));
       return;
     }
     if (bytes > 0) std::memcpy(given->data(), content->data(), bytes);
@@ -484,93 +240,6 @@ void RunState::Finish() {
   const std::shared_ptr<EngineCore> core = core_;
   core->admission.Forget(*this);
   core->Kick();
-}
-
-void RunState::OnQuiescent(std::function<void()> callback) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (done_.load(std::memory_order_relaxed) != 1) {
-      callbacks_.push_back(std::move(callback));
-      return;
-    }
-  }
-  core_->pool.Schedule(std::move(callback), Priority::high);
-}
-
-Status RunState::WaitUntil(Clock::time_point deadline) {
-  if (done()) return {};
-  if (Engine::OnPoolThread()) {
-    return Status(
-        Code::would_deadlock,
-        "waiting on a thread of the pool for a run that is not done could never end; use OnQuiescent");
-  }
-  Help(
-      deadline, [](const void* run) { return static_cast<const RunState*>(run)->done(); }, this);
-  for (;;) {
-    std::uint32_t word = 0;
-    if (!done_.compare_exchange_strong(word, 2, std::memory_order_acq_rel) && word == 1) return {};
-    if (deadline == Clock::time_point::max()) {
-      futex_wait(done_, 2);
-    } else {
-      if (Clock::now() >= deadline) return Status(Code::deadline_exceeded, "the run did not end in time");
-      futex_wait_until(done_, 2, deadline);
-    }
-  }
-}
-
-bool RunState::HelpOnce(Clock::time_point deadline) {
-  Pool& pool = core_->pool;
-  if (stage.load(std::memory_order_acquire) == Stage::planning) {
-    if (plan_claimed_.load(std::memory_order_relaxed) || deadline != Clock::time_point::max()) return false;
-    const FpScope fp;
-    const InsideScope inside;
-    Plan();
-    return true;
-  }
-  if (stage.load(std::memory_order_acquire) != Stage::running) return false;
-  if (program->graph->user_code) return false;
-  if (deadline != Clock::time_point::max()) {
-    const StepGraph& g = *program->graph;
-    const std::chrono::duration<double, std::nano> cost(g.total_cost_ns);
-    if (!g.cost_known || Clock::now() + cost >= deadline) return false;
-  }
-  if (!pool.HasItems()) return false;
-  Worker* seat = pool.EnterHelper();
-  if (!seat) return false;
-  const std::uint32_t mine = slot;
-  Item item = make_item(mine, 0, program->graph->start);
-  if (!pool.TakeBack(item)) item = pool.FindFor(*seat, [&](Item i) { return slot_of(i) == mine; });
-  if (item != kNoItem) {
-    const FpScope fp;
-    const InsideScope inside;
-    core_->Execute(*seat, item);
-  }
-  pool.LeaveHelper(seat);
-  return item != kNoItem;
-}
-
-void RunState::Help(Clock::time_point deadline, bool (*satisfied)(const void*), const void* argument) {
-  const Ref<RunState> keep = Ref<RunState>::Share(this);
-  if (core_->pool.synchronous()) {
-    core_->pool.Drain();
-    return;
-  }
-  if (!core_->CheckUsable().ok()) return;
-  std::int64_t idle_since = 0;
-  for (int looks = 1; !satisfied(argument); ++looks) {
-    if (HelpOnce(deadline)) {
-      idle_since = 0;
-      continue;
-    }
-    const std::int64_t now = now_ns();
-    if (idle_since == 0) idle_since = now;
-    if (static_cast<double>(now - idle_since) >= core_->pool.spin_ns()) return;
-    if (looks % 16 == 0) {
-      sched_yield();
-    } else {
-      for (int k = 0; k < 8; ++k) cpu_pause();
-    }
-  }
 }
 
 }  // namespace leat::runtime

@@ -1,0 +1,101 @@
+// How callers wait for a run, and help it meanwhile.
+#include <sched.h>
+
+#include <utility>
+
+#include "runtime/engine/engine_core.h"
+#include "runtime/engine/fp_environment.h"
+#include "runtime/engine/futex.h"
+#include "runtime/executor/items.h"
+#include "runtime/executor/run_state.h"
+
+namespace leat::runtime {
+
+void RunState::OnQuiescent(std::function<void()> callback) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (done_.load(std::memory_order_relaxed) != 1) {
+      callbacks_.push_back(std::move(callback));
+      return;
+    }
+  }
+  core_->pool.Schedule(std::move(callback), Priority::high);
+}
+
+Status RunState::WaitUntil(Clock::time_point deadline) {
+  if (done()) return {};
+  if (Engine::OnPoolThread()) {
+    return Status(
+        Code::would_deadlock,
+        "waiting on a thread of the pool for a run that is not done could never end; use OnQuiescent");
+  }
+  Help(
+      deadline, [](const void* run) { return static_cast<const RunState*>(run)->done(); }, this);
+  for (;;) {
+    std::uint32_t word = 0;
+    if (!done_.compare_exchange_strong(word, 2, std::memory_order_acq_rel) && word == 1) return {};
+    if (deadline == Clock::time_point::max()) {
+      futex_wait(done_, 2);
+    } else {
+      if (Clock::now() >= deadline) return Status(Code::deadline_exceeded, "the run did not end in time");
+      futex_wait_until(done_, 2, deadline);
+    }
+  }
+}
+
+bool RunState::HelpOnce(Clock::time_point deadline) {
+  Pool& pool = core_->pool;
+  if (stage.load(std::memory_order_acquire) == Stage::planning) {
+    if (plan_claimed_.load(std::memory_order_relaxed) || deadline != Clock::time_point::max()) return false;
+    const FpScope fp;
+    const InsideScope inside;
+    Plan();
+    return true;
+  }
+  if (stage.load(std::memory_order_acquire) != Stage::running) return false;
+  if (program->graph->user_code) return false;
+  if (deadline != Clock::time_point::max()) {
+    const StepGraph& g = *program->graph;
+    const std::chrono::duration<double, std::nano> cost(g.total_cost_ns);
+    if (!g.cost_known || Clock::now() + cost >= deadline) return false;
+  }
+  if (!pool.HasItems()) return false;
+  Worker* seat = pool.EnterHelper();
+  if (!seat) return false;
+  const std::uint32_t mine = slot;
+  Item item = make_item(mine, 0, program->graph->start);
+  if (!pool.TakeBack(item)) item = pool.FindFor(*seat, [&](Item i) { return slot_of(i) == mine; });
+  if (item != kNoItem) {
+    const FpScope fp;
+    const InsideScope inside;
+    core_->Execute(*seat, item);
+  }
+  pool.LeaveHelper(seat);
+  return item != kNoItem;
+}
+
+void RunState::Help(Clock::time_point deadline, bool (*satisfied)(const void*), const void* argument) {
+  const Ref<RunState> keep = Ref<RunState>::Share(this);
+  if (core_->pool.synchronous()) {
+    core_->pool.Drain();
+    return;
+  }
+  if (!core_->CheckUsable().ok()) return;
+  std::int64_t idle_since = 0;
+  for (int looks = 1; !satisfied(argument); ++looks) {
+    if (HelpOnce(deadline)) {
+      idle_since = 0;
+      continue;
+    }
+    const std::int64_t now = now_ns();
+    if (idle_since == 0) idle_since = now;
+    if (static_cast<double>(now - idle_since) >= core_->pool.spin_ns()) return;
+    if (looks % 16 == 0) {
+      sched_yield();
+    } else {
+      for (int k = 0; k < 8; ++k) cpu_pause();
+    }
+  }
+}
+
+}  // namespace leat::runtime
