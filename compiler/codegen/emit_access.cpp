@@ -14,12 +14,15 @@ KernelEmitter::Step KernelEmitter::MakeStep(llvm::Value* lane, llvm::Value* row,
   Step step{.lane = lane, .row = row, .remaining = remaining};
   if (remaining != nullptr) {
     step.full = b_.CreateICmpSGE(remaining, I64(lanes_));
-    // In i32: half the work of i64 where lanes are of 32 bits.
-    llvm::Value* present = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, remaining, I64(lanes_));
-    llvm::Value* numbers = b_.CreateTrunc(LaneNumbers(), codegen::lanes_of(b_.getInt32Ty(), lanes_));
-    step.active = b_.CreateICmpSLT(numbers, Splat(b_.CreateTrunc(present, b_.getInt32Ty())));
   }
   return step;
+}
+
+llvm::Value* KernelEmitter::Active(const Step& step) {
+  // In i32: half the work of i64 where lanes are of 32 bits.
+  llvm::Value* present = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, step.remaining, I64(lanes_));
+  llvm::Value* numbers = b_.CreateTrunc(LaneNumbers(), codegen::lanes_of(b_.getInt32Ty(), lanes_));
+  return b_.CreateICmpSLT(numbers, Splat(b_.CreateTrunc(present, b_.getInt32Ty())));
 }
 
 llvm::Value* KernelEmitter::FromMemory(DType dtype, llvm::Value* loaded) {
@@ -86,7 +89,7 @@ llvm::Value* KernelEmitter::LoadPartial(const Cursor& cursor, const Step& step) 
   llvm::Value* address = ElementAddress(cursor, step.lane, step.row);
   llvm::Value* zero = llvm::Constant::getNullValue(type);
   if (Masked(cursor)) {
-    return FromMemory(cursor.dtype, b_.CreateMaskedLoad(type, address, align, step.active, zero));
+    return FromMemory(cursor.dtype, b_.CreateMaskedLoad(type, address, align, Active(step), zero));
   }
   // Lane by lane through the stack; absent lanes are 0.
   llvm::Value* stage = entry_alloca(b_, type, "partial");
@@ -123,7 +126,7 @@ void KernelEmitter::StorePartial(const Cursor& cursor, const Step& step, llvm::V
   llvm::Value* address = ElementAddress(cursor, step.lane, step.row);
   value = ToMemory(cursor.dtype, value);
   if (Masked(cursor)) {
-    b_.CreateMaskedStore(value, address, align, step.active);
+    b_.CreateMaskedStore(value, address, align, Active(step));
     return;
   }
   llvm::Value* stage = entry_alloca(b_, value->getType(), "partial");

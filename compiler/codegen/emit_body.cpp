@@ -68,7 +68,7 @@ void KernelEmitter::LoadUniformInput(std::uint16_t value) {
 
 llvm::Value* KernelEmitter::EmitInstruction(std::uint16_t value,
                                             const std::function<llvm::Value*(std::uint16_t)>& operand,
-                                            llvm::Value* active) {
+                                            const Step* step) {
   const ir::Kernel::Instruction& instruction = InstructionOf(value);
   llvm::Value* operands[3] = {};
   for (int k = 0; k < instruction.operand_count; ++k) operands[k] = operand(instruction.operands[k]);
@@ -80,7 +80,7 @@ llvm::Value* KernelEmitter::EmitInstruction(std::uint16_t value,
   llvm::Value* result = emit_elementwise(instruction.op, from, instruction.dtype, operands,
                                          instruction.fault != 0 ? &fault : nullptr);
   if (fault != nullptr) {
-    if (active != nullptr) fault = b_.CreateAnd(fault, active);
+    if (step != nullptr && step->remaining != nullptr) fault = b_.CreateAnd(fault, Active(*step));
     emit_if(
         b_, any_lane(fault),
         [&] {
@@ -152,7 +152,7 @@ void KernelEmitter::EmitValues(const Step& step, const std::vector<std::uint16_t
   for (auto v = static_cast<std::uint16_t>(kernel_.inputs.size()); v < kernel_.value_count(); ++v) {
     if (!needed[v] || known[v]) continue;
     memo[v] = EmitInstruction(
-        v, [&](std::uint16_t operand) { return ValueIn(memo, operand); }, step.active);
+        v, [&](std::uint16_t operand) { return ValueIn(memo, operand); }, &step);
   }
 }
 

@@ -181,7 +181,10 @@ Values KernelEmitter::EmitChunk(const Pass& pass, llvm::Value* begin, llvm::Valu
       llvm::Value* vector = b_.CreateUDiv(b_.CreateAnd(i, I64(kReductionLanes - 1)), I64(lanes_));
       for (const Reduce& r : reduces) {
         llvm::Value* address = vector_at(r, vector);
-        llvm::Value* x = b_.CreateSelect(step.active, operand_in(r, memo), r.start);
+        llvm::Value* x = operand_in(r, memo);
+        x = emit_if(
+            b_, step.full, [&] { return Values{x}; },
+            [&] { return Values{b_.CreateSelect(Active(step), x, r.start)}; })[0];
         b_.CreateStore(emit_join(r.op, r.accumulator, b_.CreateLoad(r.type, address), x), address);
       }
       EmitStores(step, pass.stores, pass.stages, memo);

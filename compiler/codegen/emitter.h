@@ -41,7 +41,6 @@ class KernelEmitter {
     llvm::Value* row = nullptr;        // i64: the reduced index of a column kernel's element values
     llvm::Value* remaining = nullptr;  // i64: lanes that exist; null: all
     llvm::Value* full = nullptr;       // i1: remaining >= lanes; null with remaining
-    llvm::Value* active = nullptr;     // i1 lanes that exist; null: all
   };
   /// An input or output as seen from a run: its element 0, and how it moves.
   struct Cursor {
@@ -72,6 +71,8 @@ class KernelEmitter {
 
   // emit_access.cpp
   Step MakeStep(llvm::Value* lane, llvm::Value* row, llvm::Value* remaining);
+  /// i1 lanes that exist. Emitted where it is used: in the rare branch of a partial step.
+  llvm::Value* Active(const Step& step);
   llvm::Value* ElementAddress(const Cursor& cursor, llvm::Value* lane, llvm::Value* row);
   llvm::Value* LoadScalar(const Cursor& cursor, llvm::Value* lane, llvm::Value* row);
   void StoreScalar(const Cursor& cursor, llvm::Value* value);
@@ -94,7 +95,7 @@ class KernelEmitter {
   void EmitUniform(Level level, int ready);
   void LoadUniformInput(std::uint16_t value);
   llvm::Value* EmitInstruction(std::uint16_t value, const std::function<llvm::Value*(std::uint16_t)>& operand,
-                               llvm::Value* active);
+                               const Step* step);
   void SetUniform(std::uint16_t value, llvm::Value* scalar);
   llvm::Value* ValueIn(const Memo& memo, std::uint16_t value) const {
     return memo[value] != nullptr ? memo[value] : splats_[value];
