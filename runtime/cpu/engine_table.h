@@ -24,10 +24,10 @@ struct EngineRow {
 
 /// Where oneDNN is used. Measured with one thread; ratios are time of the micro-kernel / time of oneDNN.
 ///
-/// Zen 3, AVX2, f32 matmul (oneDNN 2.6.3, plain layouts), n = m = k:
-///   8: 0.04 | 16: 0.12 | 32: 0.5 | 64: 0.9 | 128: 1.0 | 256: 1.0 | 512: 0.97 | 1000: 1.0
-///   1 x 1024 x 1024: 1.05 | 8 x 1024 x 1024: 0.7 | 16: 0.7 | 32: 1.1
-/// so there is no row for it: the exact engine costs nothing.
+/// Zen 3, AVX2, f32 matmul (oneDNN 2.6.3, plain layouts, a busy machine), n = m = k:
+///   8: 0.07 | 16: 0.17 | 32: 0.45 | 64: 0.92 | 256: 1.12 | 1000: 1.13 | 2048: 1.25
+///   1 x 1024 x 1024: 1.35 | 32 x 1024 x 1024: 0.69 | 1024 x 1 x 1024: 3.3 (both times from memory or L3)
+/// so there is no row for it: bits that no library decides are worth the rest.
 /// Zen 4, AVX-512, f32 matmul (a JIT kernel of the same tile against oneDNN, us):
 ///   8: 0.02 against 0.64 | 16: 0.09 / 0.72 | 32: 0.89 / 1.37 | 64: 6.4 / 5.5
 /// With few rows oneDNN could not be cut into panels there without changing bits.

@@ -13,8 +13,8 @@ namespace avx2 {
 alignas(64) constexpr std::int32_t kLaneMasks[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 
 /// A strip of y (16 KB) and one of x (6 or 12 KB) stay in the L1 cache, kMBlock rows of x (96 or 192 KB) in
-/// L2. 1000 cubed on Zen 3, one core of a busy machine: f32 1.03 and f64 0.90 of OpenBLAS' speed; k blocks of
-/// 192 or 320 and 144 rows were 2 to 5 % slower, no prefetch 6 %, no unrolling 8 %.
+/// L2. 1000 cubed on Zen 3, one core of a busy machine: f32 1.03 and f64 0.90 of OpenBLAS' speed as one
+/// block; k blocks of 192 or 320 and 144 rows were 2 to 5 % slower, no prefetch 6 %, no unrolling 8 %.
 struct Blocking {
   static constexpr int kRows = 6, kVectors = 2;
   static constexpr bool kFreeMasks = false;
