@@ -5,7 +5,9 @@
 //                                    convolutions of ResNet sizes against oneDNN with blocked layouts
 //
 // The library runs with as many OpenMP threads; our panels are shared out among as many threads by an
-// atomic counter. The time of the library's convolutions does not include reorders of x and out; ours does.
+// atomic counter. With more than one thread run it under OMP_WAIT_POLICY=passive, or the idle team of the
+// library spins on the cores that our threads need. The time of the library's convolutions does not include
+// reorders of x and out; ours does.
 #include <dlfcn.h>
 #include <omp.h>
 
