@@ -13,6 +13,16 @@ if(LEAT_SANITIZE)
   endif()
 endif()
 
+# What nearly every file reads, read once per target: a build from nothing takes a third less. Not Abseil: g++ forgets that
+# precompiled headers are a system's, and warns. Files still include what they use: LEAT_PRECOMPILE=OFF shows it.
+option(LEAT_PRECOMPILE "Precompile the common standard headers" ON)
+function(leat_precompile target)
+  if(LEAT_PRECOMPILE)
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()
+set(LEAT_COMMON_HEADERS <algorithm> <array> <atomic> <functional> <memory> <mutex> <optional> <span> <string> <vector>)
+
 function(leat_floor name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${ARG_SOURCES})
@@ -26,6 +36,7 @@ function(leat_floor name)
   target_include_directories(leat_${name} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
   target_compile_options(leat_${name} PRIVATE ${LEAT_WARNINGS} ${LEAT_FLOAT_FLAGS})
   target_link_libraries(leat_${name} PUBLIC ${ARG_LINK})
+  leat_precompile(leat_${name} ${LEAT_COMMON_HEADERS})
 endfunction()
 
 # Files named *_avx2.cpp and *_avx512.cpp are compiled for that instruction set; the code in them is
@@ -37,6 +48,7 @@ function(leat_multiversion_sources)
   file(GLOB_RECURSE avx2 CONFIGURE_DEPENDS ir/*_avx2.cpp runtime/*_avx2.cpp)
   file(GLOB_RECURSE avx512 CONFIGURE_DEPENDS ir/*_avx512.cpp runtime/*_avx512.cpp)
   set(loops "-O3;-fno-trapping-math;-fno-math-errno")
+  set_source_files_properties(${baseline} ${avx2} ${avx512} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)  # other flags
   set_source_files_properties(${baseline} PROPERTIES COMPILE_OPTIONS "${loops}")
   set_source_files_properties(${avx2} PROPERTIES COMPILE_OPTIONS "${loops};-mavx2;-mfma;-mf16c")
   set_source_files_properties(

@@ -192,10 +192,7 @@ class Lowering {
     ContractionOperand operands[2];
     for (std::size_t i = 0; i < 2; ++i) {
       std::optional<ContractionOperand> absorbed = absorb_views(graph_, node, i);
-      // A slice that does not start at the first element would need an offset into the buffer.
-      operands[i] = absorbed && absorbed->offset == 0 && !buffer_of_[absorbed->base.node].empty()
-                        ? *absorbed
-                        : dense_operand(graph_, node, i);
+      operands[i] = absorbed ? *absorbed : dense_operand(graph_, node, i);
     }
     const ContractionSizes sizes = contraction_sizes(graph_, node);
     runtime::cpu::MatmulDescriptor d;

@@ -42,6 +42,9 @@ ContextStats Context::stats() const { return state_->stats(); }
 const ContextOptions& Context::options() const { return state_->options(); }
 int Context::worker_count() const { return state_->engine().workers(); }
 
+void Context::SetTracing(bool on) { state_->engine().SetTracing(on); }
+std::string Context::TakeTrace() { return runtime::trace_json(state_->engine().TakeTrace()); }
+
 void Context::RegisterCustom(std::string name, CustomFunction function) {
   state_->RegisterCustom(std::move(name), std::move(function));
 }

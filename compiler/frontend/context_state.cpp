@@ -154,12 +154,16 @@ void ContextState::Shutdown() noexcept {
   for (std::int32_t n = users_.load(); n != 0; n = users_.load()) users_.wait(n);
   last_stats_ = stats();
   if (fork_generation_ == g_forks.load(std::memory_order_relaxed)) {
-    engine_.reset();
+    engine_->Stop();  // the planning that is under way still finds it, and the code cache
+    if (!runtime::Engine::OnPoolThread()) {
+      engine_.reset();
+      code_.reset();
+    }
   } else {
     static_cast<void>(engine_.release());  // a forked child has no threads to wait for
+    code_.reset();
   }
   plans_.Clear();
-  code_.reset();
   {
     const std::lock_guard lock(custom_mutex_);
     custom_.clear();

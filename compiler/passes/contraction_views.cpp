@@ -38,9 +38,9 @@ std::optional<std::int64_t> collapse(const Shape& shape, const LinearMap& linear
 
 std::optional<ContractionOperand> describe(const Shape& shape, const LinearMap& linear, const Split& split,
                                            ir::Value base) {
+  if (linear[0] != 0) return std::nullopt;  // would need an offset into the buffer
   ContractionOperand operand;
   operand.base = base;
-  operand.offset = linear[0];
   const auto batch = collapse(shape, linear, 0, split.batch);
   const auto rows = collapse(shape, linear, split.batch, split.rows);
   const auto columns = collapse(shape, linear, split.batch + split.rows, split.columns);

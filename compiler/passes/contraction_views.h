@@ -8,17 +8,17 @@
 
 namespace leat::compiler {
 
-/// An operand as the contraction sees it: the dense value behind the views, and element strides. `offset` is
-/// in elements from the start of `base`.
+/// An operand as the contraction sees it: the dense value behind the views, and element strides from its
+/// first element.
 struct ContractionOperand {
   ir::Value base;
-  std::int64_t offset = 0;
   std::int64_t batch_stride = 0, row_stride = 0, column_stride = 0;
 };
 
 /// Operand `index` (0: [batch..., m..., k...], 1: [batch..., k..., n...], as normalize_contractions leaves
 /// them) read through the views behind it, or nullopt where batch, rows or columns do not collapse to one
-/// stride each.
+/// stride each, or the first element is not that of the value behind. The fusion groups and the lowering both
+/// ask here, so they agree on what must stand in memory.
 std::optional<ContractionOperand> absorb_views(const ir::Graph& graph, const ir::Node& dot,
                                                std::size_t index);
 

@@ -114,6 +114,12 @@ class Context {
   const ContextOptions& options() const;
   int worker_count() const;
 
+  /// From now on (until false) runs and compilations that start are recorded.
+  void SetTracing(bool on);
+  /// What was recorded since, as a timeline that ui.perfetto.dev opens: one track per worker and per thread
+  /// that helped.
+  std::string TakeTrace();
+
   /// Registers a C++ function for custom(name, ...). Replaces one of the same name for later plans.
   void RegisterCustom(std::string name, CustomFunction function);
 

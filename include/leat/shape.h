@@ -16,6 +16,7 @@
 #include <span>
 #include <string>
 
+#pragma GCC visibility push(default)
 namespace leat {
 
 inline constexpr std::int64_t kUnknownDim = std::numeric_limits<std::int64_t>::min();
@@ -29,7 +30,13 @@ class Shape {
   Shape() = default;
   Shape(std::initializer_list<std::int64_t> dims) { Assign(dims.begin(), dims.size()); }
   explicit Shape(std::span<const std::int64_t> dims) { Assign(dims.data(), dims.size()); }
-  Shape(const Shape& o) { Assign(o.data(), o.rank_); }
+  Shape(const Shape& o) : rank_(o.rank_) {
+    if (o.heap_) {
+      Assign(o.data(), o.rank_);
+    } else {
+      std::copy_n(o.inline_, kInline, inline_);
+    }
+  }
   Shape(Shape&& o) noexcept : rank_(o.rank_), heap_(std::move(o.heap_)) {
     std::copy_n(o.inline_, kInline, inline_);
     o.rank_ = 0;
@@ -106,3 +113,4 @@ inline void Shape::push_back(std::int64_t dim) {
 }
 
 }  // namespace leat
+#pragma GCC visibility pop

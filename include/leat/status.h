@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#pragma GCC visibility push(default)
 namespace leat {
 
 enum class Code : std::uint8_t {
@@ -111,3 +112,4 @@ class [[nodiscard]] StatusOr {
 };
 
 }  // namespace leat
+#pragma GCC visibility pop

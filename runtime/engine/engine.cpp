@@ -89,7 +89,10 @@ Engine::Engine(std::shared_ptr<EngineCore> core) : core_(std::move(core)) {
   core_->pool.on_jobs_done = [core = core_.get()] { core->admission.NotifyIdle(); };
 }
 
-Engine::~Engine() {
+Engine::~Engine() { Stop(); }
+
+void Engine::Stop() {
+  if (core_ == nullptr) return;  // a forked child that left it behind
   const Status usable = core_->CheckUsable();
   if (usable.code() == Code::failed_precondition) {
     // A forked child: the threads, and whatever lock they held, are gone. Leaking is all that is safe.
@@ -98,7 +101,7 @@ Engine::~Engine() {
     new std::shared_ptr<EngineCore>(std::move(core_));
     return;
   }
-  core_->closed.store(true, std::memory_order_release);
+  if (core_->closed.exchange(true, std::memory_order_acq_rel)) return;
   for (const Ref<RunState>& run : core_->admission.Runs()) {
     run->Fail(Status(Code::context_gone, "the engine was destroyed before the run was done"));
   }

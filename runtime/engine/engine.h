@@ -65,7 +65,10 @@ class EngineCore;
 class Engine {
  public:
   static StatusOr<std::unique_ptr<Engine>> Create(EngineOptions options = {});
-  ~Engine();
+  ~Engine();  // as Stop
+  /// Cancels what has not run, comes to rest and ends the threads. What still runs meanwhile may use the
+  /// engine; what it submits fails. On a thread of the pool it does not wait.
+  void Stop();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 

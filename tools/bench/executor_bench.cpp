@@ -24,13 +24,14 @@
 namespace {
 std::atomic<std::int64_t> news{0};
 }
-void* operator new(std::size_t bytes) {
+// noinline: else g++ sees malloc paired with delete.
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
   news.fetch_add(1, std::memory_order_relaxed);
   if (void* p = std::malloc(bytes)) return p;
   throw std::bad_alloc();
 }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
 namespace leat::runtime {
 namespace {
