@@ -1,6 +1,4 @@
-// matmul, dot_general, einsum.
-#include <algorithm>
-
+// matmul and dot_general.
 #include "absl/strings/str_cat.h"
 #include "compiler/frontend/build.h"
 #include "ir/inference.h"
@@ -92,108 +90,6 @@ Tensor dot_general(const Tensor& x0, const Tensor& y0, const Axes& contract_x, c
   };
   return contract(x, y, normal(batch_x, x), normal(batch_y, y), normal(contract_x, x), normal(contract_y, y),
                   at);
-}
-
-namespace {
-
-[[noreturn]] void einsum_error(std::string_view formula, const std::string& why, SourceLocation at) {
-  fail(Code::invalid_argument, "einsum \"" + std::string(formula) + "\": " + why, at);
-}
-
-struct Term {
-  Tensor tensor;
-  std::string labels;
-};
-
-// Sums away the labels that nobody else has.
-Term reduce_private(Term t, const std::string& others, SourceLocation at) {
-  std::vector<int> axes;
-  std::string left;
-  for (std::size_t i = 0; i < t.labels.size(); ++i) {
-    if (others.find(t.labels[i]) == std::string::npos) {
-      axes.push_back(static_cast<int>(i));
-    } else {
-      left += t.labels[i];
-    }
-  }
-  if (axes.empty()) return t;
-  return {sum(t.tensor, axes, false, at), left};
-}
-
-Tensor arrange(const Term& t, const std::string& want, SourceLocation at) {
-  std::vector<int> axes;
-  for (char c : want) axes.push_back(static_cast<int>(t.labels.find(c)));
-  return axes.empty() ? t.tensor : transpose(t.tensor, axes, at);
-}
-
-}  // namespace
-
-Tensor einsum(std::string_view formula, std::initializer_list<Tensor> operands, Here at) {
-  std::vector<std::string> inputs(1);
-  std::string output;
-  bool after_arrow = false;
-  for (std::size_t i = 0; i < formula.size(); ++i) {
-    const char c = formula[i];
-    if (c == ' ') continue;
-    if (c == ',' && !after_arrow) {
-      inputs.emplace_back();
-    } else if (c == '-' && i + 1 < formula.size() && formula[i + 1] == '>' && !after_arrow) {
-      after_arrow = true;
-      ++i;
-    } else if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) {
-      std::string& term = after_arrow ? output : inputs.back();
-      if (term.find(c) != std::string::npos)
-        einsum_error(formula, std::string("label ") + c + " repeats in one term", at);
-      term += c;
-    } else {
-      einsum_error(formula, std::string("unexpected '") + c + "'", at);
-    }
-  }
-  if (!after_arrow) einsum_error(formula, "there is no ->", at);
-  if (inputs.size() != operands.size() || inputs.size() > 2) {
-    einsum_error(formula,
-                 absl::StrCat(inputs.size(), " terms for ", operands.size(), " operands (one or two)"), at);
-  }
-  std::vector<Term> terms;
-  std::string all;
-  for (const Tensor& t : operands) {
-    const std::string& labels = inputs[terms.size()];
-    if (static_cast<int>(labels.size()) != node_of(t, "einsum", at).shape.rank()) {
-      einsum_error(formula, "term " + labels + " for an operand of shape " + t.shape().ToString(), at);
-    }
-    all += labels;
-    terms.push_back({t, labels});
-  }
-  for (char c : output) {
-    if (all.find(c) == std::string::npos)
-      einsum_error(formula, std::string("label ") + c + " is in no operand", at);
-  }
-  if (terms.size() == 1) return arrange(reduce_private(terms[0], output, at), output, at);
-  Term x = reduce_private(terms[0], output + terms[1].labels, at);
-  Term y = reduce_private(terms[1], output + terms[0].labels, at);
-  auto [tx, ty] = one_dtype(x.tensor, y.tensor, "einsum", at);
-  Integers batch_x, batch_y, sum_x, sum_y;
-  std::string batch, free_x, free_y;
-  for (std::size_t i = 0; i < x.labels.size(); ++i) {
-    const char c = x.labels[i];
-    const std::size_t j = y.labels.find(c);
-    const bool out = output.find(c) != std::string::npos;
-    if (j == std::string::npos) {
-      free_x += c;
-    } else if (out) {
-      batch += c;
-      batch_x.push_back(static_cast<std::int64_t>(i));
-      batch_y.push_back(static_cast<std::int64_t>(j));
-    } else {
-      sum_x.push_back(static_cast<std::int64_t>(i));
-      sum_y.push_back(static_cast<std::int64_t>(j));
-    }
-  }
-  for (char c : y.labels) {
-    if (x.labels.find(c) == std::string::npos) free_y += c;
-  }
-  const Term product{contract(tx, ty, batch_x, batch_y, sum_x, sum_y, at), batch + free_x + free_y};
-  return arrange(product, output, at);
 }
 
 }  // namespace leat

@@ -149,9 +149,15 @@ Tensor matmul(const Tensor& x, const Tensor& y, Here at = Here::current());
 /// Sum over the contracting dimensions; the result has the batch, then x's free, then y's free dimensions.
 Tensor dot_general(const Tensor& x, const Tensor& y, const Axes& contract_x, const Axes& contract_y,
                    const Axes& batch_x = {}, const Axes& batch_y = {}, Here at = Here::current());
-/// Einstein summation of one or two operands: einsum("bij,bjk->bik", {x, y}). No ellipsis; a label may not
-/// repeat within one operand.
-Tensor einsum(std::string_view formula, std::initializer_list<Tensor> operands, Here at = Here::current());
+/// Einstein summation as NumPy defines it: einsum("bij,bjk->bik", {x, y}). Any number of operands, taken in
+/// the order of the smallest products; "..." stands for dimensions that broadcast; a label that repeats
+/// within an operand is a diagonal; without "->" the result has the labels that occur once, in alphabetical
+/// order.
+Tensor einsum(std::string_view formula, std::span<const Tensor> operands, Here at = Here::current());
+inline Tensor einsum(std::string_view formula, std::initializer_list<Tensor> operands,
+                     Here at = Here::current()) {
+  return einsum(formula, std::span(operands.begin(), operands.size()), at);
+}
 
 // --- order ---
 /// Stable, ascending, NaN last.
