@@ -83,7 +83,9 @@ function(leat_link_llvm target)
   target_include_directories(${target} SYSTEM PRIVATE ${LLVM_INCLUDE_DIRS})
   llvm_map_components_to_libnames(libs orcjit native passes)
   target_link_libraries(${target} PRIVATE ${libs})
+  target_link_options(${target} INTERFACE ${LEAT_KEEP_STATICS})
 endfunction()
+set(LEAT_KEEP_STATICS LINKER:--wrap=__cxa_atexit)  # see compiler/codegen/process_end.h
 
 # A hash of the sources that decide what machine code a kernel becomes: part of the key of the disk cache, so that
 # an object never outlives its emitter. A change of any of them configures again.
@@ -124,7 +126,7 @@ function(leat_library)
                                          $<INSTALL_INTERFACE:include>)
   target_compile_features(leat PUBLIC cxx_std_20)
   target_link_libraries(leat PRIVATE ${libraries})
-  target_link_options(leat PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/leat.map -Wl,--gc-sections)
+  target_link_options(leat PRIVATE ${LEAT_KEEP_STATICS} -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/leat.map -Wl,--gc-sections)
   set_target_properties(leat PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
                                         LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/leat.map)
 

@@ -1,5 +1,6 @@
 #include "leat/context.h"
 
+#include "compiler/codegen/process_end.h"
 #include "compiler/frontend/build.h"
 #include "compiler/frontend/context_state.h"
 #include "compiler/frontend/dump.h"
@@ -18,12 +19,12 @@ Context::Context(ContextOptions options) : state_(frontend::ContextState::Create
 Context::~Context() { state_->Shutdown(); }
 
 Context& Context::Default() {
-  static Context& context = []() -> Context& {
-    static Context made;
-    made.state_->EndWithProcess();
+  static Context* const context = [] {
+    auto* const made = new Context;
+    compiler::codegen::at_process_end([](void* c) { static_cast<Context*>(c)->state_->Shutdown(); }, made);
     return made;
   }();
-  return context;
+  return *context;
 }
 
 Context& Context::Current() { return t_current != nullptr ? *t_current : Default(); }

@@ -40,21 +40,6 @@ runtime::EngineOptions engine_options(const ContextOptions& o) {
   return e;
 }
 
-std::atomic<ContextState*> g_default{nullptr};
-
-// The default Context ends with the process, and a kernel may be compiling then. LLVM makes static
-// objects as it first needs them, which would be destroyed before ours; handlers run latest first, so one
-// that is registered after a compilation ends the Context while they are still there. The first few
-// compilations make nearly all of them.
-void settle_before_exit() {
-  constexpr int kHandlers = 32;
-  static std::atomic<int> armed{0};
-  if (armed.load(std::memory_order_relaxed) >= kHandlers || armed.fetch_add(1) >= kHandlers) return;
-  std::atexit([] {
-    if (ContextState* const state = g_default.load()) state->Shutdown();
-  });
-}
-
 // A user's function as the layers below call it: nothing that it throws gets past here.
 ir::CustomFunction guard_custom(std::string name, CustomFunction function) {
   return [name = std::move(name), function = std::move(function)](std::span<const ir::Array> inputs,
@@ -94,7 +79,6 @@ ContextState::ContextState(std::uint32_t id, ContextOptions options)
       engine_->Schedule(
           [this, job = std::move(job)] {
             if (open()) job();
-            settle_before_exit();
           },
           runtime::Priority::low);
     };
@@ -141,11 +125,7 @@ const std::shared_ptr<ContextState>& ContextState::Get(std::uint32_t id, SourceL
   return state;
 }
 
-void ContextState::EndWithProcess() { g_default.store(this); }
-
 void ContextState::Shutdown() noexcept {
-  ContextState* self = this;
-  g_default.compare_exchange_strong(self, nullptr);
   // Nothing new is scheduled once this is false: schedulers look at it under the graph lock.
   {
     const std::lock_guard lock(graph_lock(id_));

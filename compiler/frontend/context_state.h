@@ -29,8 +29,6 @@ class ContextState {
   ContextState(std::uint32_t id, ContextOptions options);
   ~ContextState();
   void Shutdown() noexcept;
-  /// Makes it the one that is shut down first when the process ends.
-  void EndWithProcess();
   bool open() const { return open_.load(std::memory_order_acquire); }
 
   std::uint32_t id() const { return id_; }
