@@ -93,9 +93,12 @@ class Simplifier {
         }
         return std::nullopt;
       }
-      case Op::broadcast:
-        if (ShapeOf(in(0)) == node.type().shape) return in(0);
+      case Op::broadcast: {
+        // With its dims out of order it is a transpose, though the shape may stay.
+        const auto& dims = node.attrs().integers(Attr::dims);
+        if (ShapeOf(in(0)) == node.type().shape && std::is_sorted(dims.begin(), dims.end())) return in(0);
         return std::nullopt;
+      }
       case Op::slice:
         if (ShapeOf(in(0)) == node.type().shape) return in(0);
         return std::nullopt;
