@@ -63,6 +63,7 @@ class ContractionWithEpilogue final : public StepBody {
   std::string ToString() const override {
     return absl::StrCat(contraction_.body->ToString(), " then ", epilogue_.body->ToString());
   }
+  const StepBody& epilogue() const { return *epilogue_.body; }
 
  private:
   Part contraction_, epilogue_;
@@ -97,6 +98,11 @@ std::int64_t kernel_units_per_row(const Step& step, std::uint32_t x, const Contr
 }
 
 }  // namespace
+
+const StepBody* epilogue_of(const StepBody& body) {
+  const auto* both = dynamic_cast<const ContractionWithEpilogue*>(&body);
+  return both == nullptr ? nullptr : &both->epilogue();
+}
 
 void attach_epilogues(Program& program, const std::vector<ContractionRows>& contractions) {
   constexpr std::uint32_t kNone = 0xffffffffu;

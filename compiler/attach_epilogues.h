@@ -22,4 +22,7 @@ struct ContractionRows {
 /// Merges what can be merged; steps only, before edges are made. REQUIRES: `contractions` ascending by step.
 void attach_epilogues(runtime::Program& program, const std::vector<ContractionRows>& contractions);
 
+/// The kernel that runs on each panel of a contraction's step; null where `body` has none.
+const runtime::StepBody* epilogue_of(const runtime::StepBody& body);
+
 }  // namespace leat::compiler

@@ -70,6 +70,7 @@ class CondStep final : public StepBody {
   std::string ToString() const override {
     return absl::StrCat("cond then ", then_->steps.size(), " steps else ", else_->steps.size(), " steps");
   }
+  std::vector<SubProgram> parts() const { return {{"then", then_}, {"else", else_}}; }
 
  private:
   std::shared_ptr<const Program> then_, else_;
@@ -93,6 +94,8 @@ class WhileStep final : public StepBody {
     }
     runtime::SequentialRun condition(*condition_), body(*body_);
     for (;;) {
+      // Asked here too: sub-programs that only pass values on have no step that would.
+      if (context.stopping()) return Status(Code::cancelled, "the run was stopped");
       bool go = false;
       void* go_pointer = &go;
       if (Status s = condition.Run(state, {&go_pointer, 1}, &context); !s.ok()) return s;
@@ -113,12 +116,19 @@ class WhileStep final : public StepBody {
     return absl::StrCat("while condition ", condition_->steps.size(), " steps body ", body_->steps.size(),
                         " steps");
   }
+  std::vector<SubProgram> parts() const { return {{"condition", condition_}, {"body", body_}}; }
 
  private:
   std::shared_ptr<const Program> condition_, body_;
 };
 
 }  // namespace
+
+std::vector<SubProgram> sub_programs(const StepBody& body) {
+  if (const auto* loop = dynamic_cast<const WhileStep*>(&body)) return loop->parts();
+  if (const auto* cond = dynamic_cast<const CondStep*>(&body)) return cond->parts();
+  return {};
+}
 
 std::shared_ptr<const StepBody> make_custom_step(std::string target, ir::CustomFunction function,
                                                  std::vector<ir::Type> operands,

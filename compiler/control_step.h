@@ -18,4 +18,11 @@ StatusOr<std::shared_ptr<const runtime::StepBody>> make_control_step(const ir::G
                                                                      const CompileOptions& options,
                                                                      CodeCache& code);
 
+/// A program that a step owns, and what it is of: "condition", "body", "then", "else".
+struct SubProgram {
+  std::string_view role;
+  std::shared_ptr<const runtime::Program> program;
+};
+std::vector<SubProgram> sub_programs(const runtime::StepBody& body);
+
 }  // namespace leat::compiler

@@ -24,6 +24,7 @@ class SubgraphSource {
   virtual StatusOr<std::shared_ptr<const Graph>> Find(const std::string& name, const Token& at) = 0;
   LiteralBudget literals;
   std::size_t nodes = 0;  // of all graphs so far
+  bool locate = false;    // ParseOptions
 };
 
 class GraphParser : public ParserBase {
@@ -53,12 +54,13 @@ class GraphParser : public ParserBase {
   bool ParseSymbol(Shape& shape);
   bool Define(const Token& name);
   bool Key(const Token& name, std::string& key);
-  std::uint32_t ParseLocation();
+  std::uint32_t ParseLocation(std::uint32_t line);
 
   SubgraphSource& subgraphs_;
   std::unordered_map<std::string, std::uint32_t> values_;
   std::unordered_map<std::string, std::int64_t> symbols_;
-  std::map<std::string_view, std::uint32_t> locations_;  // by comment
+  std::map<std::string_view, std::uint32_t> locations_;  // by comment, where it says all
+  const char* file_ = nullptr;                           // source_, interned; for locate
   std::vector<Type> promised_;                           // by the header
   bool promises_ = false;
   std::optional<Lexer> literal_;  // where the literal of the op begins that is being parsed

@@ -14,7 +14,10 @@ constexpr std::size_t kMaxText = std::size_t{1} << 30;
 /// A text with its graphs: first found, then parsed on demand, each once.
 class TextParser : public ParserBase, public SubgraphSource {
  public:
-  TextParser(std::string_view text, std::string_view source) : ParserBase(Lexer(text), source) {}
+  TextParser(std::string_view text, std::string_view source, const ParseOptions& options)
+      : ParserBase(Lexer(text), source) {
+    locate = options.locate;
+  }
 
   StatusOr<Graph> Parse() {
     const Lexer start = position();
@@ -122,11 +125,11 @@ class TextParser : public ParserBase, public SubgraphSource {
 
 }  // namespace
 
-StatusOr<Graph> parse(std::string_view text, std::string_view source_name) {
+StatusOr<Graph> parse(std::string_view text, std::string_view source_name, const ParseOptions& options) {
   if (text.size() > kMaxText) {
     return Status(Code::invalid_argument, cat(source_name, ": the text is longer than 1 GiB"));
   }
-  return TextParser(text, source_name).Parse();
+  return TextParser(text, source_name, options).Parse();
 }
 
 }  // namespace leat::ir

@@ -22,5 +22,11 @@
 #include "ir/graph.h"
 
 namespace leat::ir {
-StatusOr<Graph> parse(std::string_view text, std::string_view source_name = "<text>");
+struct ParseOptions {
+  /// An op that does not say where it was written (`// at file:line`) was written here: source_name and the
+  /// line in the text. Off by default, so that parsing what was printed gives the same graph.
+  bool locate = false;
+};
+StatusOr<Graph> parse(std::string_view text, std::string_view source_name = "<text>",
+                      const ParseOptions& options = {});
 }  // namespace leat::ir

@@ -88,7 +88,7 @@ bool GraphParser::ParseStatement(bool declarations) {
     return Fail(name, cat(op.text, ": has ", results, results == 1 ? " result" : " results",
                           ", written with ", count, numbered(Rule::declared_match)));
   }
-  graph.nodes[before].location = ParseLocation();
+  graph.nodes[before].location = ParseLocation(name.line);
   last_op_ = static_cast<std::uint32_t>(before);
   return true;
 }
@@ -274,9 +274,17 @@ bool GraphParser::FinishLiteral(const Token& op, std::span<const Type> results, 
 
 /// A comment of the form `at file:line label="..." scope="..."` on the line of the op is its location;
 /// any other comment is a comment.
-std::uint32_t GraphParser::ParseLocation() {
+std::uint32_t GraphParser::ParseLocation(std::uint32_t line) {
   const Token& next = peek();
-  if (next.comment_line == 0 || next.comment_line != last().line) return 0;
+  const bool has_comment = next.comment_line != 0 && next.comment_line == last().line;
+  if (subgraphs_.locate) {
+    NodeLocation at;
+    if (has_comment) at = parse_location(next.comment).value_or(NodeLocation{});
+    if (file_ == nullptr) file_ = intern_file(source_);
+    if (!at.source.known()) at.source = {file_, line};
+    return graph.AddLocation(std::move(at));
+  }
+  if (!has_comment) return 0;
   const auto [it, is_new] = locations_.try_emplace(next.comment, 0);
   if (is_new) {
     if (std::optional<NodeLocation> at = parse_location(next.comment)) {

@@ -2,6 +2,8 @@
 #pragma GCC visibility push(default)
 #include "leat/status.h"
 
+#include <algorithm>
+
 #include "leat/shape.h"
 
 namespace leat {
@@ -49,12 +51,9 @@ std::string Status::ToString() const {
   std::string s(name(code()));
   s += ": ";
   s += message();
-  if (where().known()) {
-    s += " (at ";
-    s += where().file;
-    s += ':';
-    s += std::to_string(where().line);
-    s += ')';
+  if (where().known()) {  // before the notes, which have places of their own
+    s.insert(std::min(s.find('\n'), s.size()),
+             " (at " + std::string(where().file) + ":" + std::to_string(where().line) + ")");
   }
   return s;
 }

@@ -15,9 +15,12 @@ class ContextState;
 /// The graph that evaluating these tensors together would run.
 StatusOr<ir::Graph> graph_of(std::span<const Tensor> tensors, ContextState& state);
 
-/// "graph", "optimized", "placed", "fused", "kernels", "llvm", "asm", "program", "memory" or "dot".
-/// An unknown stage is invalid_argument and lists them.
+enum class DumpFormat : std::uint8_t { text, dot };
+
+/// "graph", "optimized", "placed", "fused", "kernels", "llvm", "asm", "program", "memory", as text or as a
+/// picture; "dot" is the program as a picture, "STAGE:dot" any stage. An unknown one is invalid_argument and
+/// lists them. Stages after "graph" need static shapes.
 StatusOr<std::string> dump(const ir::Graph& graph, std::string_view stage, compiler::CompileOptions options,
-                           compiler::CodeCache& code);
+                           compiler::CodeCache& code, DumpFormat format = DumpFormat::text);
 
 }  // namespace leat::frontend

@@ -3,9 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <new>
 
@@ -209,11 +211,20 @@ StatusOr<ir::Array> parse_npy(std::string_view bytes, std::string_view name) {
 }
 
 StatusOr<ir::Array> read_npy(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    return Status(Code::invalid_argument, absl::StrCat(path, ": cannot read: ", std::strerror(EISDIR)));
+  }
   std::ifstream in(path, std::ios::binary | std::ios::ate);
   if (!in) return Status(Code::not_found, absl::StrCat(path, ": cannot open: ", std::strerror(errno)));
   const std::streamoff size = in.tellg();
-  if (size < 0) return Status(Code::data_loss, absl::StrCat(path, ": cannot read"));
-  std::string bytes(static_cast<std::size_t>(size), '\0');
+  if (size < 0) return Status(Code::invalid_argument, absl::StrCat(path, ": cannot read: not a plain file"));
+  std::string bytes;
+  try {
+    bytes.resize(static_cast<std::size_t>(size));
+  } catch (const std::exception&) {  // bad_alloc or length_error
+    return Status(Code::resource_exhausted, absl::StrCat(path, ": no memory for its ", size, " bytes"));
+  }
   in.seekg(0);
   if (!in.read(bytes.data(), size)) return Status(Code::data_loss, absl::StrCat(path, ": cannot read"));
   return parse_npy(bytes, path);
@@ -243,7 +254,8 @@ std::string format_npy(const ir::Type& type, const void* elements) {
 }
 
 Status write_npy(const std::string& path, const ir::Type& type, const void* elements) {
-  const std::string temporary = absl::StrCat(path, ".", ::getpid(), ".part");
+  static std::atomic<unsigned> ordinal{0};  // two threads may write one file: the last to finish stays
+  const std::string temporary = absl::StrCat(path, ".", ::getpid(), ".", ordinal.fetch_add(1), ".part");
   {
     std::ofstream out(temporary, std::ios::binary);
     const std::string bytes = format_npy(type, elements);

@@ -62,11 +62,20 @@ void fill_places(const Walk& walk, runtime::RunRequest& request) {
   bool needed = walk.may_fault;
   for (const Ref<Value>& v : request.inputs) needed = needed || v->state() != Value::State::ready;
   if (!needed) return;
-  std::vector<SourceLocation> places;
+  struct Place {
+    SourceLocation where;
+    std::uint32_t label, scope;
+  };
+  std::vector<Place> places;
   places.reserve(walk.order.size());
-  for (const Node* n : walk.order) places.push_back(n->where);
-  request.locate = [places = std::move(places)](std::uint32_t ordinal) {
-    return ordinal - 1 < places.size() ? places[ordinal - 1] : SourceLocation();
+  for (const Node* n : walk.order) {
+    places.push_back({n->where, n->label.load(std::memory_order_relaxed), n->scope});
+  }
+  request.locate = [places = std::move(places)](std::uint32_t ordinal) -> ir::NodeLocation {
+    if (ordinal - 1 >= places.size()) return {};
+    const Place& at = places[ordinal - 1];
+    const auto name = [](std::uint32_t id) { return id != 0 ? name_of(id) : std::string(); };
+    return {at.where, name(at.label), name(at.scope)};
   };
 }
 

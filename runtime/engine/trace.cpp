@@ -5,11 +5,15 @@
 #include <set>
 
 #include "runtime/engine/trace_buffer.h"
+#include "runtime/program/describe_source.h"
 
 namespace leat::runtime {
 namespace {
 
 constexpr std::int32_t kFirstCaller = 1000;
+
+// Perfetto takes thread 0 for the idle thread.
+std::string thread_id(std::int32_t track) { return std::to_string(track + 1); }
 
 std::string escaped(const std::string& text) {
   std::string s;
@@ -71,7 +75,7 @@ TraceEvent make_event(const TraceRecord& record, std::int32_t track) {
     for (const std::uint32_t s : step.sources) {
       const Source& source = program->sources[s];
       if (!e.detail.empty()) e.detail += "; ";
-      e.detail += source.signature;
+      e.detail += describe(source, source.location);
       if (source.location.source.known()) {
         e.detail += std::string(" at ") + source.location.source.file + ":" +
                     std::to_string(source.location.source.line);
@@ -93,12 +97,13 @@ std::string trace_json(const std::vector<TraceEvent>& events) {
   for (const std::int32_t t : tracks) {
     const std::string name =
         t >= kFirstCaller ? "caller " + std::to_string(t - kFirstCaller) : "worker " + std::to_string(t);
-    s += ",\n{\"ph\":\"M\",\"pid\":1,\"tid\":" + std::to_string(t) +
+    s += ",\n{\"ph\":\"M\",\"pid\":1,\"tid\":" + thread_id(t) +
          ",\"name\":\"thread_name\",\"args\":{\"name\":\"" + name + "\"}}";
   }
   for (const TraceEvent& e : events) {
-    const std::string head = "\"pid\":1,\"tid\":" + std::to_string(e.track) + ",\"cat\":\"" +
-                             kind_name(e.kind) + "\",\"name\":\"" + escaped(e.name) + "\"";
+    const std::int32_t track = e.kind == TraceEvent::Kind::run ? 0 : e.track;  // runs are the process's
+    const std::string head = "\"pid\":1,\"tid\":" + thread_id(track) + ",\"cat\":\"" + kind_name(e.kind) +
+                             "\",\"name\":\"" + escaped(e.name) + "\"";
     const std::string arguments =
         "\"args\":{\"run\":" + std::to_string(e.run) + ",\"step\":" + std::to_string(e.step) +
         ",\"first\":" + std::to_string(e.first_unit) + ",\"last\":" + std::to_string(e.last_unit) +

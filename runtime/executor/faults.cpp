@@ -3,6 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/program/describe_source.h"
+
 namespace leat::runtime {
 namespace {
 
@@ -41,20 +43,21 @@ void Faults::Add(std::uint32_t buffer, Taint taint) {
   }
 }
 
-SourceLocation Faults::Place(const Source& source) const {
+ir::NodeLocation Faults::Place(const Source& source) const {
   if (locate_ != nullptr && *locate_ && source.ordinal != 0) {
-    if (const SourceLocation at = (*locate_)(source.ordinal); at.known()) return at;
+    if (ir::NodeLocation at = (*locate_)(source.ordinal); at.source.known()) return at;
   }
-  return source.location.source;
+  return source.location;
 }
 
 Status Faults::Locate(std::uint32_t step, Status fault, std::size_t source) const {
   const std::vector<std::uint32_t>& sources = program_.steps[step].sources;
   if (fault.where().known() || source >= sources.size()) return fault;
   const Source& origin = program_.sources[sources[source]];
+  const ir::NodeLocation at = Place(origin);
   std::string message = fault.message();
-  if (!origin.signature.empty()) message += "\n  in " + origin.signature;
-  return Status(fault.code(), std::move(message), Place(origin));
+  if (const std::string what = describe(origin, at); !what.empty()) message += "\n  in " + what;
+  return Status(fault.code(), std::move(message), at.source);
 }
 
 void Faults::AddOfStep(std::uint32_t step, std::uint32_t buffer, Status fault, std::size_t source,
@@ -72,9 +75,10 @@ std::string Faults::Name(std::uint32_t step) const {
   std::string text = s.name;
   if (!s.sources.empty()) {
     const Source& source = program_.sources[s.sources.front()];
-    if (!source.signature.empty()) text = source.signature;
-    if (const SourceLocation at = Place(source); at.known()) {
-      text += std::string(" (at ") + at.file + ":" + std::to_string(at.line) + ")";
+    const ir::NodeLocation at = Place(source);
+    if (std::string what = describe(source, at); !what.empty()) text = std::move(what);
+    if (at.source.known()) {
+      text += std::string(" (at ") + at.source.file + ":" + std::to_string(at.source.line) + ")";
     }
   }
   return text;

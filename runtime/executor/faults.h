@@ -28,7 +28,7 @@ struct Taint {
 
 class Faults {
  public:
-  using Locator = std::function<SourceLocation(std::uint32_t)>;
+  using Locator = std::function<ir::NodeLocation(std::uint32_t)>;
   /// `locate` (may be null or empty) says where a source was written in this run; it outlives this.
   explicit Faults(const Program& program, const Locator* locate = nullptr)
       : program_(program), locate_(locate) {}
@@ -48,7 +48,7 @@ class Faults {
  private:
   std::string Name(std::uint32_t step) const;
   Status Locate(std::uint32_t step, Status fault, std::size_t source) const;
-  SourceLocation Place(const Source& source) const;
+  ir::NodeLocation Place(const Source& source) const;
   const Program& program_;
   const Locator* locate_;
   mutable std::mutex mutex_;

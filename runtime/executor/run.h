@@ -44,7 +44,7 @@ struct RunRequest {
   std::string label{};  // for traces and stall reports
   /// Where this run's user wrote the node of Source::ordinal: a plan serves many places. May be empty; only
   /// called once something went wrong.
-  std::function<SourceLocation(std::uint32_t ordinal)> locate{};
+  std::function<ir::NodeLocation(std::uint32_t ordinal)> locate{};
 };
 
 class Run : public RefCounted {

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <string>
 
+#include "runtime/program/describe_source.h"
 #include "runtime/program/program.h"
 
 namespace leat::runtime {
@@ -65,18 +66,35 @@ std::string list(const char* word, const Step& step, bool write) {
   return s.empty() ? s : std::string(" ") + word + s;
 }
 
+// Where the parts of a step were written, and what the user called them: `a.cpp:3 label="relu" scope="head"`.
+std::vector<std::string> places(const Program& p, const Step& step) {
+  std::vector<std::string> all;
+  for (std::uint32_t k : step.sources) {
+    const ir::NodeLocation& at = p.sources[k].location;
+    std::string s;
+    const auto add = [&](const std::string& part) { s += (s.empty() ? "" : " ") + part; };
+    if (at.source.known()) add(std::string(at.source.file) + ":" + std::to_string(at.source.line));
+    if (!at.label.empty()) add("label=\"" + at.label + "\"");
+    if (!at.scope.empty()) add("scope=\"" + at.scope + "\"");
+    if (!s.empty() && std::find(all.begin(), all.end(), s) == all.end()) all.push_back(std::move(s));
+  }
+  return all;
+}
+
 std::string locations(const Program& p, const Step& step) {
   std::string s;
-  for (std::uint32_t k : step.sources) {
-    const SourceLocation& at = p.sources[k].location.source;
-    if (!at.known()) continue;
-    s += s.empty() ? "  // " : ", ";
-    s += std::string(at.file) + ":" + std::to_string(at.line);
-  }
+  for (const std::string& place : places(p, step)) s += (s.empty() ? "  // " : ", ") + place;
   return s;
 }
 
 }  // namespace
+
+std::string describe(const Source& source, const ir::NodeLocation& at) {
+  std::string s = source.signature;
+  if (!at.label.empty()) s += (s.empty() ? "\"" : ", \"") + at.label + "\"";
+  if (!at.scope.empty()) s += (s.empty() ? "scope \"" : " in scope \"") + at.scope + "\"";
+  return s;
+}
 
 std::string print(const Program& program) {
   std::string s = "program @" + program.name + " {\n";
@@ -137,8 +155,11 @@ std::string print_memory(const Program& program) {
   const auto reuse = std::count_if(program.edges.begin(), program.edges.end(),
                                    [](const Edge& e) { return e.cause == Cause::reuse; });
   s += "  edges for reuse: " + std::to_string(reuse) + "\n";
-  s += "  peak " + std::to_string(program.peak_bytes) + "B, best sequential order " +
-       std::to_string(program.best_order_peak_bytes) + "B\n";
+  s += "  peak " + std::to_string(program.peak_bytes) + "B";
+  if (program.best_order_peak_bytes > 0) {  // looked for only where reuse pays
+    s += ", best sequential order " + std::to_string(program.best_order_peak_bytes) + "B";
+  }
+  s += "\n";
   return s + "}\n";
 }
 
@@ -154,7 +175,9 @@ std::string to_dot(const Program& program) {
     const Step& step = program.steps[k];
     s += "  s" + std::to_string(k) + " [label=\"" + std::to_string(k) + " " + quoted(step.name);
     if (step.body) s += "\\n" + quoted(step.body->kind());
-    s += "\\n" + nanoseconds(step.cost_ns) + " on " + std::to_string(step.device) + "\"];\n";
+    s += "\\n" + nanoseconds(step.cost_ns) + " on " + std::to_string(step.device);
+    for (const std::string& place : places(program, step)) s += "\\n" + quoted(place);
+    s += "\"];\n";
     for (const Use& use : step.uses) {
       for (std::size_t i = 0; i < program.inputs.size(); ++i) {
         if (!use.write && program.inputs[i] == use.buffer) {

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "runtime/program/describe_source.h"
+
 namespace leat::runtime {
 
 SequentialRun::SequentialRun(const Program& program)
@@ -43,8 +45,8 @@ Status SequentialRun::Run(std::span<void* const> inputs, std::span<void* const> 
     pointers = step_pointers_.data();
     fault_ = {};
     Status status = step.body->Execute(*this, 0, step.units);
-    if (status.ok()) status = fault_;
-    if (!status.ok()) return status;
+    if (!status.ok()) return Located(std::move(status), step, 0);
+    if (!fault_.ok()) return Located(std::move(fault_), step, fault_source_);
   }
   for (std::size_t i = 0; i < outputs.size();
        ++i) {  // an input, a constant or another output, passed through
@@ -55,8 +57,20 @@ Status SequentialRun::Run(std::span<void* const> inputs, std::span<void* const> 
   return {};
 }
 
-void SequentialRun::Poison(std::size_t, const Status& fault, std::size_t) {
-  if (fault_.ok()) fault_ = fault;
+void SequentialRun::Poison(std::size_t, const Status& fault, std::size_t source) {
+  if (!fault_.ok()) return;
+  fault_ = fault;
+  fault_source_ = source;
+}
+
+// The fault with the op inside the sub-program that it came from; the run outside adds the control op.
+Status SequentialRun::Located(Status fault, const Step& step, std::size_t source) const {
+  const bool failure_of_the_run = fault.code() == Code::cancelled || fault.code() == Code::deadline_exceeded;
+  if (failure_of_the_run || fault.where().known() || source >= step.sources.size()) return fault;
+  const Source& origin = program_.sources[step.sources[source]];
+  std::string message = fault.message();
+  if (const std::string what = describe(origin, origin.location); !what.empty()) message += "\n  in " + what;
+  return Status(fault.code(), std::move(message), origin.location.source);
 }
 
 }  // namespace leat::runtime

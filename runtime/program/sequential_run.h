@@ -33,7 +33,9 @@ class SequentialRun final : public StepContext {
   std::vector<void*> address_;  // of each buffer
   std::vector<void*> step_pointers_;
   std::unique_ptr<std::byte[], Free> arena_;
+  Status Located(Status fault, const Step& step, std::size_t source) const;
   Status fault_;
+  std::size_t fault_source_ = 0;  // into the step's sources
 };
 
 }  // namespace leat::runtime

@@ -1,5 +1,7 @@
-// The subcommands of `leat`. Each prints to stdout and returns ok, or the error that main prints (exit code
-// 1).
+// The subcommands of `leat`. Each prints to stdout and returns ok, or what is wrong with the program or its
+// input, which main prints (exit code 1). Options that do not fit the program throw BadCall (exit code 2).
+//
+//   leat run softmax.leat --size n=256 -i x=x.npy -o 0=y.npy
 #pragma once
 
 #include <string>
@@ -12,6 +14,10 @@ namespace leat::tool {
 Status info(bool json);
 Status list_ops(const std::string& pattern, bool json);
 
+struct BadCall {
+  std::string message;
+};
+
 struct ProgramFile {
   std::string path;                // "-" is stdin
   std::vector<std::string> sizes;  // "n=32": extents of symbols
@@ -22,6 +28,7 @@ struct DumpOptions {
   std::string stage = "graph";
   std::string format = "text";
   int workers = 2;
+  int devices = 1;
   bool fuse = true;
   bool exact = false;
 };
@@ -34,6 +41,7 @@ struct RunOptions {
   std::string fill = "normal";       // of inputs that no file is given for
   std::uint64_t seed = 1;
   int workers = 0;
+  int devices = 1;
   bool exact = false;
   std::string tier = "machine_code";
   bool json = false;

@@ -17,7 +17,7 @@ std::string find_library(const char* name) {
   void* handle = ::dlopen(name, RTLD_LAZY | RTLD_LOCAL);
   if (handle == nullptr) {
     const char* why = ::dlerror();
-    return std::string("absent: ") + (why == nullptr ? "unknown reason" : why);
+    return std::string("absent: ") + (why == nullptr ? "dlopen gives no reason" : why);
   }
   Dl_info where{};
   std::string found = "found";
@@ -26,6 +26,17 @@ std::string find_library(const char* name) {
   }
   ::dlclose(handle);
   return found;
+}
+
+// Where a library that is loaded lies.
+std::string path_of(const char* name, const char* symbol) {
+  void* handle = ::dlopen(name, RTLD_LAZY | RTLD_NOLOAD);
+  if (handle == nullptr) return "";
+  Dl_info where{};
+  void* address = ::dlsym(handle, symbol);
+  const bool found = address != nullptr && ::dladdr(address, &where) != 0;
+  ::dlclose(handle);
+  return found ? std::string(", ") + where.dli_fname : "";
 }
 
 std::string_view describe(ir::Family family) {
@@ -55,7 +66,7 @@ Status info(bool json) {
   j["leat"] = LEAT_VERSION;
   j["workers"] = (*engine)->workers();
   j["code generator"] = compiler::describe_code_generator();
-  j["contractions"] = runtime::cpu::describe_contraction_library();
+  j["contractions"] = runtime::cpu::describe_contraction_library() + path_of("libdnnl.so.2", "dnnl_version");
   j["libcuda.so.1"] = find_library("libcuda.so.1");
   if (json) {
     std::printf("%s\n", j.dump(2).c_str());

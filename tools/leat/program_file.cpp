@@ -1,25 +1,31 @@
 #include "tools/leat/program_file.h"
 
+#include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "compiler/frontend/npy_file.h"
 #include "ir/inference.h"
-#include "ir/parser.h"
 
 namespace leat::tool {
 namespace {
 
 StatusOr<std::string> read_text(const std::string& path) {
-  if (path == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return Status(Code::not_found, absl::StrCat(path, ": cannot open: ", std::strerror(errno)));
-  return std::string(std::istreambuf_iterator<char>(in), {});
+  std::string text;
+  std::FILE* file = path == "-" ? stdin : std::fopen(path.c_str(), "rb");
+  if (file == nullptr) {
+    return Status(Code::not_found, absl::StrCat(path, ": cannot open: ", std::strerror(errno)));
+  }
+  char block[65536];
+  while (const std::size_t n = std::fread(block, 1, sizeof block, file)) text.append(block, n);
+  const int error = std::ferror(file) != 0 ? errno : 0;
+  if (file != stdin) std::fclose(file);
+  if (error != 0)
+    return Status(Code::failed_precondition, absl::StrCat(path, ": cannot read: ", std::strerror(error)));
+  return text;
 }
 
 // Philox is the project's random source; the interpreter runs it here as it would in a graph.
@@ -71,53 +77,55 @@ StatusOr<ir::Array> fill(const ir::Type& type, const std::string& how, std::uint
 
 }  // namespace
 
-StatusOr<std::pair<std::string, std::string>> split_pair(const std::string& text, std::string_view what) {
+std::pair<std::string, std::string> split_pair(const std::string& text, std::string_view what) {
   const std::size_t at = text.find('=');
   if (at == std::string::npos || at == 0 || at + 1 == text.size()) {
-    return Status(Code::invalid_argument,
-                  absl::StrCat("\"", text, "\" is not of the form ", std::string(what)));
+    throw BadCall{absl::StrCat("\"", text, "\" is not of the form ", std::string(what))};
   }
-  return std::make_pair(text.substr(0, at), text.substr(at + 1));
+  return {text.substr(0, at), text.substr(at + 1)};
 }
 
-StatusOr<ir::Graph> parse_program(const ProgramFile& file) {
+std::vector<compiler::DeviceDescription> describe_devices(int count, int workers) {
+  std::vector<compiler::DeviceDescription> devices(static_cast<std::size_t>(count));
+  for (int d = 0; d < count; ++d) {
+    devices[static_cast<std::size_t>(d)].name = absl::StrCat("cpu:", d);
+    devices[static_cast<std::size_t>(d)].workers = workers;
+  }
+  return devices;
+}
+
+StatusOr<ir::Graph> parse_program(const ProgramFile& file, const ir::ParseOptions& options) {
   StatusOr<std::string> text = read_text(file.path);
   if (!text.ok()) return text.status();
-  return ir::parse(*text, file.path);
+  return ir::parse(*text, file.path == "-" ? "<stdin>" : file.path, options);
 }
 
-StatusOr<ir::Graph> load_program(const ProgramFile& file) {
-  StatusOr<ir::Graph> graph = parse_program(file);
+StatusOr<ir::Graph> load_program(const ProgramFile& file, const ir::ParseOptions& options) {
+  StatusOr<ir::Graph> graph = parse_program(file, options);
   if (!graph.ok()) return graph;
   std::vector<std::int64_t> extents(graph->symbols.size(), -1);
   for (const std::string& text : file.sizes) {
-    const auto pair = split_pair(text, "symbol=extent");
-    if (!pair.ok()) return pair.status();
+    const auto [symbol, number] = split_pair(text, "symbol=extent");
     std::int64_t extent = -1;
-    const std::string& number = pair->second;
     const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), extent);
     if (error != std::errc() || end != number.data() + number.size() || extent < 0) {
-      return Status(Code::invalid_argument,
-                    absl::StrCat("--size ", text, ": \"", number, "\" is not an extent"));
+      throw BadCall{absl::StrCat("--size ", text, ": \"", number, "\" is not an extent")};
     }
     bool found = false;
     for (std::size_t s = 0; s < extents.size(); ++s) {
-      if (graph->symbols[s].name != pair->first) continue;
+      if (graph->symbols[s].name != symbol) continue;
       extents[s] = extent;
       found = true;
     }
-    if (!found) {
-      return Status(Code::invalid_argument,
-                    absl::StrCat("--size ", text, ": the program has no symbol ", pair->first));
-    }
+    if (!found) throw BadCall{absl::StrCat("--size ", text, ": the program has no symbol ", symbol)};
   }
   std::vector<std::string> missing;
   for (std::size_t s = 0; s < extents.size(); ++s) {
     if (extents[s] < 0) missing.push_back(graph->symbols[s].name);
   }
   if (!missing.empty()) {
-    return Status(Code::invalid_argument, absl::StrCat(file.path, ": give sizes for its symbols: --size ",
-                                                       absl::StrJoin(missing, "=... --size "), "=..."));
+    throw BadCall{absl::StrCat(file.path, ": give sizes for its symbols: --size ",
+                               absl::StrJoin(missing, "=... --size "), "=...")};
   }
   if (extents.empty()) return graph;
   return ir::bind_symbols(*graph, extents);
@@ -126,29 +134,31 @@ StatusOr<ir::Graph> load_program(const ProgramFile& file) {
 StatusOr<std::vector<ir::Array>> load_inputs(const ir::Graph& graph, const RunOptions& options) {
   std::vector<ir::Array> arrays(graph.parameters.size());
   for (const std::string& text : options.inputs) {
-    const auto pair = split_pair(text, "name=file.npy");
-    if (!pair.ok()) return pair.status();
+    const auto [name, path] = split_pair(text, "name=file.npy");
     std::size_t p = 0;
-    while (p < graph.parameter_names.size() && graph.parameter_names[p] != pair->first) ++p;
+    while (p < graph.parameter_names.size() && graph.parameter_names[p] != name) ++p;
     if (p == graph.parameter_names.size()) {
-      return Status(Code::invalid_argument,
-                    absl::StrCat("-i ", text, ": the program has no input ", pair->first,
-                                 "; inputs: ", absl::StrJoin(graph.parameter_names, ", ")));
+      throw BadCall{absl::StrCat("-i ", text, ": the program has no input ", name,
+                                 "; inputs: ", absl::StrJoin(graph.parameter_names, ", "))};
     }
-    StatusOr<ir::Array> array = frontend::read_npy(pair->second);
+    StatusOr<ir::Array> array = frontend::read_npy(path);
     if (!array.ok()) return array.status();
     const ir::Type& type = graph.nodes[graph.parameters[p]].type();
     if (!(array->type == type)) {
-      return Status(Code::invalid_argument,
-                    absl::StrCat(pair->second, ": holds ", graph.ToString(array->type), ", input ",
-                                 pair->first, " is ", graph.ToString(type)));
+      return Status(Code::invalid_argument, absl::StrCat(path, ": holds ", graph.ToString(array->type),
+                                                         ", input ", name, " is ", graph.ToString(type)));
     }
     arrays[p] = *std::move(array);
   }
   for (std::size_t p = 0; p < arrays.size(); ++p) {
     if (arrays[p].bytes) continue;
-    StatusOr<ir::Array> filled = fill(graph.nodes[graph.parameters[p]].type(), options.fill, options.seed, p);
-    if (!filled.ok()) return filled.status();
+    const ir::Type& type = graph.nodes[graph.parameters[p]].type();
+    StatusOr<ir::Array> filled = fill(type, options.fill, options.seed, p);
+    if (!filled.ok()) {
+      return Status(filled.status().code(),
+                    absl::StrCat("input ", graph.parameter_names[p], " ", graph.ToString(type), ": ",
+                                 filled.status().message()));
+    }
     arrays[p] = *std::move(filled);
   }
   return arrays;

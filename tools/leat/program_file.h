@@ -1,20 +1,27 @@
 // Loading a program and its inputs for the subcommands.
+//
+// An error in a file names the file and where in it; one in the call throws BadCall.
 #pragma once
 
 #include "compiler/compile.h"
+#include "ir/parser.h"
 #include "tools/leat/commands.h"
 
 namespace leat::tool {
 
-/// Parses, and binds symbols to the given sizes. Every symbol needs one.
-StatusOr<ir::Graph> load_program(const ProgramFile& file);
-/// Parses only.
-StatusOr<ir::Graph> parse_program(const ProgramFile& file);
+/// Parses only: the program as it was written, symbols and all.
+StatusOr<ir::Graph> parse_program(const ProgramFile& file, const ir::ParseOptions& options);
+/// Parses, and binds symbols to the given sizes; every symbol needs one. Throws BadCall for sizes that do not
+/// fit.
+StatusOr<ir::Graph> load_program(const ProgramFile& file, const ir::ParseOptions& options);
 
 /// Inputs from the files that `options` names; the others are filled.
 StatusOr<std::vector<ir::Array>> load_inputs(const ir::Graph& graph, const RunOptions& options);
 
-/// "name=value" split; invalid_argument where it is not of that form.
-StatusOr<std::pair<std::string, std::string>> split_pair(const std::string& text, std::string_view what);
+/// "name=value" split. Throws BadCall where it is not of that form.
+std::pair<std::string, std::string> split_pair(const std::string& text, std::string_view what);
+
+/// cpu:0 and virtual CPUs, each with so many workers.
+std::vector<compiler::DeviceDescription> describe_devices(int count, int workers);
 
 }  // namespace leat::tool

@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -50,7 +52,7 @@ struct Session {
 
 StatusOr<std::unique_ptr<Session>> open(const RunOptions& options) {
   auto session = std::make_unique<Session>();
-  StatusOr<ir::Graph> graph = load_program(options.file);
+  StatusOr<ir::Graph> graph = load_program(options.file, {.locate = true});
   if (!graph.ok()) return graph.status();
   session->graph = *std::move(graph);
   StatusOr<std::vector<ir::Array>> arrays = load_inputs(session->graph, options);
@@ -58,6 +60,7 @@ StatusOr<std::unique_ptr<Session>> open(const RunOptions& options) {
   session->arrays = *std::move(arrays);
   runtime::EngineOptions engine_options;
   engine_options.workers = options.workers;
+  engine_options.virtual_devices = options.devices;
   auto engine = runtime::Engine::Create(engine_options);
   if (!engine.ok()) return engine.status();
   session->engine = *std::move(engine);
@@ -67,7 +70,7 @@ StatusOr<std::unique_ptr<Session>> open(const RunOptions& options) {
   compile.tier = options.tier == "tiles"       ? compiler::Tier::tiles
                  : options.tier == "automatic" ? compiler::Tier::automatic
                                                : compiler::Tier::machine_code;
-  compile.devices[0].workers = session->engine->workers();
+  compile.devices = describe_devices(options.devices, session->engine->workers());
   const auto start = Clock::now();
   auto program = compiler::compile(session->graph, compile, *session->code);
   session->compile_us = us_since(start);
@@ -88,34 +91,48 @@ Status run(const RunOptions& options) {
   const ir::Graph& graph = (*session)->graph;
   std::vector<std::pair<std::size_t, std::string>> files;
   for (const std::string& text : options.outputs) {
-    const auto pair = split_pair(text, "ordinal=file.npy");
-    if (!pair.ok()) return pair.status();
+    const auto [name, path] = split_pair(text, "ordinal=file.npy");
     std::size_t ordinal = 0;
-    while (ordinal < graph.outputs.size() && std::to_string(ordinal) != pair->first) ++ordinal;
+    while (ordinal < graph.outputs.size() && std::to_string(ordinal) != name) ++ordinal;
     if (ordinal == graph.outputs.size()) {
-      return Status(Code::invalid_argument,
-                    absl::StrCat("-o ", text, ": the program has outputs 0 to ", graph.outputs.size() - 1));
+      throw BadCall{absl::StrCat("-o ", text, ": the program has outputs 0 to ", graph.outputs.size() - 1)};
     }
-    files.emplace_back(ordinal, pair->second);
+    files.emplace_back(ordinal, path);
   }
   std::vector<runtime::Ref<runtime::Value>> outputs;
-  if (Status s = (*session)->Run(&outputs); !s.ok()) return s;
-  for (const auto& [ordinal, path] : files) {
-    if (Status s =
-            frontend::write_npy(path, graph.type(graph.outputs[ordinal]), outputs[ordinal]->buffer()->data());
+  const Status status = (*session)->Run(&outputs);
+  // A fault poisons what depends on it; the other outputs are there all the same.
+  const auto ready = [&](std::size_t o) { return outputs[o]->state() == runtime::Value::State::ready; };
+  for (const auto& [o, path] : files) {
+    if (!ready(o)) continue;
+    if (Status s = frontend::write_npy(path, graph.type(graph.outputs[o]), outputs[o]->buffer()->data());
         !s.ok())
       return s;
   }
-  if (!files.empty()) return {};
+  if (!files.empty()) return status;
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
   for (std::size_t o = 0; o < outputs.size(); ++o) {
     const ir::Type& type = graph.type(graph.outputs[o]);
-    std::string text =
-        type.shape.num_elements() <= 64
-            ? ir::print(ir::make_literal(type, outputs[o]->buffer()->data()))
-            : absl::StrCat("(", type.shape.num_elements(), " elements; -o ", o, "=file.npy writes them)");
-    std::printf("output %zu %s %s\n", o, graph.ToString(type).c_str(), text.c_str());
+    std::string text;
+    if (ready(o)) {
+      text =
+          options.json || type.shape.num_elements() <= 64
+              ? ir::print(ir::make_literal(type, outputs[o]->buffer()->data()))
+              : absl::StrCat("(", type.shape.num_elements(), " elements; -o ", o, "=file.npy writes them)");
+    }
+    if (options.json) {
+      nlohmann::ordered_json j;
+      j["type"] = graph.ToString(type);
+      if (ready(o)) j["value"] = text;
+      if (!ready(o)) j["error"] = outputs[o]->status().ToString();
+      all.push_back(std::move(j));
+    } else {
+      std::printf("output %zu %s %s\n", o, graph.ToString(type).c_str(),
+                  ready(o) ? text.c_str() : "has no value");
+    }
   }
-  return {};
+  if (options.json) std::printf("%s\n", all.dump(2).c_str());
+  return status;
 }
 
 Status bench(const RunOptions& options) {
@@ -174,7 +191,10 @@ Status trace(const RunOptions& options) {
   std::ofstream out(options.trace);
   out << runtime::trace_json((*session)->engine->TakeTrace());
   out.close();
-  if (!out) return Status(Code::failed_precondition, absl::StrCat(options.trace, ": cannot write"));
+  if (!out) {
+    return Status(Code::failed_precondition,
+                  absl::StrCat(options.trace, ": cannot write: ", std::strerror(errno)));
+  }
   std::printf("%s: open it at https://ui.perfetto.dev\n", options.trace.c_str());
   return {};
 }

@@ -1,0 +1,37 @@
+// The stages of a program as pictures in the DOT language: `dot -Tsvg` draws them.
+//
+// Pure functions of what they are given; any thread. Labels and scopes that the user gave are shown, each
+// scope as a frame around its ops.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ir/graph.h"
+#include "ir/kernel.h"
+#include "runtime/program/program.h"
+
+namespace leat::frontend {
+
+/// Ops and what flows between them. Scalar constants are left out; a fused region lists its ops.
+std::string draw(const ir::Graph& graph);
+
+struct NamedKernel {
+  std::string name;
+  const ir::Kernel* kernel;
+};
+/// One frame per kernel: inputs, instructions, stores.
+std::string draw(const std::vector<NamedKernel>& kernels);
+
+/// The blocks of a function and the jumps between them.
+struct CodeText {
+  std::string name;
+  std::string text;  // LLVM IR or assembly
+};
+std::string draw_blocks(const std::vector<CodeText>& functions, bool assembly);
+
+/// The arena as a table: bytes downwards, steps to the right, a block where each temporary lives.
+std::string draw_memory(const runtime::Program& program);
+
+}  // namespace leat::frontend

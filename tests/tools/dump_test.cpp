@@ -1,0 +1,107 @@
+// Every stage of every sample program, as text and as a picture.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/tools/command.h"
+
+namespace leat::tool {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+struct Sample {
+  const char* name;
+  const char* arguments;
+};
+constexpr Sample kSamples[] = {{"softmax", "--size n=6"},
+                               {"mlp", "--size n=6"},
+                               {"newton", "--size n=6"},
+                               {"lookup", "--size n=6"},
+                               {"two_devices", "--devices 2"}};
+
+class DumpTest : public ::testing::TestWithParam<Sample> {};
+
+TEST_P(DumpTest, EveryStageIsTextAndPicture) {
+  const bool draw = shell("command -v dot").code == 0;
+  for (const char* stage :
+       {"graph", "optimized", "placed", "fused", "kernels", "llvm", "asm", "program", "memory"}) {
+    const std::string call =
+        std::string("dump ") + GetParam().name + ".leat " + GetParam().arguments + " --stage=" + stage;
+    const Command text = leat(call);
+    EXPECT_EQ(text.code, 0) << call << "\n" << text.err;
+    EXPECT_GT(text.out.size(), 20u) << call;
+    EXPECT_EQ(text.err, "") << call;
+    const Command picture = leat(call + " --format=dot");
+    EXPECT_EQ(picture.code, 0) << call << "\n" << picture.err;
+    EXPECT_THAT(picture.out, StartsWith("digraph \"")) << call;
+    if (!draw) continue;
+    const Command drawn = shell("dot -Tsvg '" + file("picture.dot", picture.out) + "'");
+    EXPECT_EQ(drawn.code, 0) << call << "\n" << drawn.err;
+    EXPECT_EQ(drawn.err, "") << call;
+    EXPECT_THAT(drawn.out, HasSubstr("</svg>")) << call;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Samples, DumpTest, ::testing::ValuesIn(kSamples),
+                         [](const auto& info) { return info.param.name; });
+
+TEST(Dump, LabelsAndScopesReachEveryStage) {
+  for (const char* stage : {"graph", "optimized", "placed", "fused", "kernels", "llvm", "asm", "program"}) {
+    for (const char* format : {"text", "dot"}) {
+      const Command c =
+          leat(std::string("dump mlp.leat --size n=6 --stage=") + stage + " --format=" + format);
+      EXPECT_THAT(c.out, HasSubstr("relu")) << stage << " " << format;
+      EXPECT_THAT(c.out, HasSubstr("head")) << stage << " " << format;
+    }
+  }
+}
+
+TEST(Dump, AfterTheFirstStageEveryOpSaysWhereItWasWritten) {
+  EXPECT_THAT(leat("dump mlp.leat --size n=6 --stage=optimized").out,
+              HasSubstr("// at mlp.leat:8 label=\"relu\""));
+  EXPECT_THAT(leat("dump mlp.leat --size n=6 --stage=program").out, HasSubstr("mlp.leat:8 label=\"relu\""));
+}
+
+TEST(Dump, ProgramsShowCausesDevicesAndSubPrograms) {
+  const std::string devices = leat("dump two_devices.leat --devices 2 --stage=program").out;
+  EXPECT_THAT(devices, HasSubstr("copy"));
+  EXPECT_THAT(devices, HasSubstr(" on 1 "));
+  EXPECT_THAT(devices, HasSubstr("(use)"));
+  const std::string loop = leat("dump newton.leat --size n=6 --stage=program").out;
+  EXPECT_THAT(loop, HasSubstr("// condition of while_loop\nprogram @moves {"));
+  EXPECT_THAT(loop, HasSubstr("// body of while_loop\nprogram @step {"));
+}
+
+TEST(Dump, KernelsOfEpiloguesAndLoopsAreShown) {
+  EXPECT_THAT(leat("dump mlp.leat --size n=6 --stage=kernels").out,
+              HasSubstr("// on each panel of matmul+add+maximum"));
+  EXPECT_THAT(leat("dump newton.leat --size n=6 --stage=kernels").out,
+              HasSubstr("in the body of while_loop"));
+}
+
+TEST(Dump, WhatItPrintsCanBeDumpedAgain) {
+  const Command first = leat("dump newton.leat");
+  const Command again = leat("dump '" + file("again.leat", first.out) + "'");
+  EXPECT_EQ(again.out, first.out);
+  EXPECT_EQ(shell("'" LEAT_COMMAND "' dump newton.leat | '" LEAT_COMMAND "' dump -").out, first.out);
+}
+
+TEST(Info, NamesTheLibrariesAndWhyOneIsAbsent) {
+  const Command c = leat("info");
+  EXPECT_EQ(c.code, 0);
+  EXPECT_THAT(c.out, HasSubstr("LLVM 19."));
+  EXPECT_THAT(c.out, HasSubstr("oneDNN "));
+  EXPECT_THAT(c.out, HasSubstr("libdnnl"));  // where it lies
+  EXPECT_THAT(c.out, HasSubstr("libcuda.so.1"));
+  EXPECT_THAT(leat("info --json").out, StartsWith("{\n"));
+}
+
+TEST(Ops, ListsTheTable) {
+  EXPECT_THAT(leat("ops reduce_sum").out, HasSubstr("sum over dims {dims}"));
+  EXPECT_THAT(leat("ops tanh").out, ::testing::Not(HasSubstr("reduce")));
+  EXPECT_THAT(leat("ops scatter_nd --json").out, HasSubstr("\"name\": \"scatter_nd\""));
+}
+
+}  // namespace
+}  // namespace leat::tool
