@@ -85,7 +85,8 @@ function(leat_link_llvm target)
   target_link_libraries(${target} PRIVATE ${libs})
   target_link_options(${target} INTERFACE ${LEAT_KEEP_STATICS})
 endfunction()
-set(LEAT_KEEP_STATICS LINKER:--wrap=__cxa_atexit)  # see compiler/codegen/process_end.h
+# See compiler/codegen/process_end.h. Asked for by name (-u): a program that takes no Context would leave it in its archive.
+set(LEAT_KEEP_STATICS LINKER:--wrap=__cxa_atexit LINKER:-u,__wrap___cxa_atexit)
 
 # A hash of the sources that decide what machine code a kernel becomes: part of the key of the disk cache, so that
 # an object never outlives its emitter. A change of any of them configures again.
