@@ -83,6 +83,24 @@ Status check_steps(const Program& p) {
   return {};
 }
 
+/// An output that is an input which no step reads would not keep a run from ending before the input is there:
+/// a join reads it.
+void add_joins(Program& p) {
+  std::vector<bool> read(p.buffers.size(), false);
+  for (const Step& step : p.steps) {
+    for (const Use& use : step.uses) read[use.buffer] = true;
+  }
+  for (std::uint32_t b : p.outputs) {
+    if (p.buffers[b].kind != BufferInfo::Kind::input || read[b]) continue;
+    read[b] = true;
+    Step join;
+    join.name = "pass";
+    join.uses = {{b, false}};
+    join.device = p.buffers[b].device;
+    p.steps.push_back(std::move(join));
+  }
+}
+
 }  // namespace
 
 std::string_view name(Cause cause) {
@@ -100,6 +118,7 @@ Status Program::Finish() {
   if (steps.size() >= 0x7f000000u) return invalid("more than 2^31 steps");
   if (Status s = check_buffers(*this); !s.ok()) return s;
   if (Status s = check_steps(*this); !s.ok()) return s;
+  add_joins(*this);
   const auto before = [](const Edge& a, const Edge& b) {
     return a.from != b.from ? a.from < b.from : a.to != b.to ? a.to < b.to : a.cause < b.cause;
   };

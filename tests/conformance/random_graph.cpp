@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
+#include "tests/conformance/random_draw.h"
 
 namespace leat::testing {
 namespace {
@@ -17,10 +18,12 @@ using ir::Type;
 using ir::Value;
 using Dims = std::vector<std::int64_t>;
 
-class Generator {
+class Generator final : public GraphDraw {
  public:
   Generator(std::uint64_t seed, const RandomGraphOptions& options)
-      : random_(seed), options_(options), graph_("random" + std::to_string(seed)) {}
+      : GraphDraw(seed), options_(options), graph_("random" + std::to_string(seed)) {}
+
+  Graph& graph() override { return graph_; }
 
   Graph Run() {
     const int parameters = 1 + Pick(4);
@@ -41,9 +44,6 @@ class Generator {
   }
 
  private:
-  int Pick(int n) { return static_cast<int>(random_() % static_cast<std::uint64_t>(n)); }
-  bool Chance(int percent) { return Pick(100) < percent; }
-
   DType RandomDType() { return Chance(55) ? DType::f32 : static_cast<DType>(Pick(kDTypeCount)); }
 
   Shape RandomShape() {
@@ -61,20 +61,18 @@ class Generator {
   }
 
   // Recent values are likelier: chains grow long.
-  Value AnyValue() {
+  Value AnyValue() override {
     const int n = static_cast<int>(values_.size());
     return values_[static_cast<std::size_t>(Chance(50) ? n - 1 - Pick(std::min(n, 4)) : Pick(n))];
   }
-  const Type& TypeOf(Value v) { return graph_.type(v); }
-
-  Value Convert(Value v, DType t) {
+  Value Convert(Value v, DType t) override {
     if (TypeOf(v).dtype == t) return v;
     return graph_.Add(Op::convert, {v}, {{Attr::dtype, t}}).value();
   }
 
   // A value of this type: one that there is, or made from one by conversion, broadcast, reduction or a
   // constant.
-  Value Like(const Type& type) {
+  Value Like(const Type& type) override {
     for (int i = 0; i < 6; ++i) {
       const Value v = AnyValue();
       if (TypeOf(v) == type) return v;
@@ -102,7 +100,7 @@ class Generator {
     return graph_.Add(Op::broadcast, {c}, {{Attr::dims, Dims{}}}, {type}).value();
   }
 
-  Value Accepted(ir::TypeRule rule) {
+  Value Accepted(ir::TypeRule rule) override {
     const Value v = AnyValue();
     if (ir::accepts(rule, TypeOf(v).dtype)) return v;
     switch (rule) {
@@ -144,9 +142,9 @@ class Generator {
     if (what < 78)
       family = ir::Family::reduce;
     else if (what < 84 && options_.contractions)
-      return TryMatmul();
+      return Chance(60) ? TryMatmul() : draw_contraction(*this);
     else if (options_.opaque)
-      return TryOpaque();
+      return Chance(50) ? TryOpaque() : draw_rare_op(*this);
     if (family == ir::Family::reduce) return TryReduce();
     return Status(Code::unimplemented, "");
   }
@@ -356,7 +354,6 @@ class Generator {
     }
   }
 
-  std::mt19937_64 random_;
   const RandomGraphOptions& options_;
   Graph graph_;
   std::vector<Value> values_;

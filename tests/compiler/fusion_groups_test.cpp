@@ -1,0 +1,116 @@
+#include "compiler/passes/fusion_groups.h"
+
+#include "ir/verifier.h"
+#include "tests/compiler/run_program.h"
+
+namespace leat::compiler {
+namespace {
+
+int count(const ir::Graph& graph, ir::Op op) {
+  return static_cast<int>(
+      std::count_if(graph.nodes.begin(), graph.nodes.end(), [&](const ir::Node& n) { return n.op == op; }));
+}
+
+TEST(FusionGroups, AChainIsOneKernel) {
+  const ir::Graph graph = testing::parse("%x: f32[100]\n%a = exp %x\n%b = add %a %x\n%c = tanh %b\n");
+  const ir::Graph fused = fuse_groups(graph);
+  EXPECT_EQ(count(fused, ir::Op::fused), 1);
+  EXPECT_EQ(fused.nodes.size(), 2u);
+}
+
+TEST(FusionGroups, SoftmaxIsOneKernel) {
+  const ir::Graph graph = testing::parse(
+      "%x: f32[8,100]\n%m = reduce_max %x {dims=[1]}\n%mb = broadcast %m {dims=[0]} : f32[8,100]\n%d = sub "
+      "%x %mb\n"
+      "%e = exp %d\n%s = reduce_sum %e {dims=[1]}\n%sb = broadcast %s {dims=[0]} : f32[8,100]\n%y = div %e "
+      "%sb\n");
+  EXPECT_EQ(count(fuse_groups(graph), ir::Op::fused), 1);
+}
+
+TEST(FusionGroups, AContractionStandsBetweenKernels) {
+  const ir::Graph graph =
+      testing::parse("%x: f32[8,8]\n%a = exp %x\n%p = matmul %a %x\n%b = add %p %a\n%c = tanh %b\n");
+  const ir::Graph fused = fuse_groups(graph);
+  EXPECT_EQ(count(fused, ir::Op::fused), 2);  // %b reads %a as well: one group of both would wait for itself
+  EXPECT_TRUE(ir::verify(fused).ok());
+}
+
+TEST(FusionGroups, OneOpPerGroup) {
+  const ir::Graph graph = testing::parse("%x: f32[100]\n%a = exp %x\n%b = add %a %x\n%c = tanh %b\n");
+  FuseOptions options;
+  options.one_op_per_group = true;
+  const ir::Graph fused = fuse_groups(graph, options);
+  EXPECT_EQ(count(fused, ir::Op::fused), 3);
+}
+
+TEST(FusionGroups, GroupsKeepWithinTheCaps) {
+  std::string text = "%x: f32[100]\n%v0 = exp %x\n";
+  for (int i = 1; i < 200; ++i) {
+    text += "%v" + std::to_string(i) + " = add %v" + std::to_string(i - 1) + " %x\n";
+  }
+  const ir::Graph fused = fuse_groups(testing::parse(text));
+  int groups = 0;
+  for (const ir::Node& node : fused.nodes) {
+    if (node.op != ir::Op::fused) continue;
+    ++groups;
+    const ir::Graph& body = node.attrs().graph(ir::Attr::body);
+    EXPECT_LE(body.nodes.size() - body.parameters.size(), 64u);
+    EXPECT_LE(body.parameters.size(), 24u);
+  }
+  EXPECT_EQ(groups, 4);  // 200 ops, 64 at most in each
+}
+
+TEST(FusionGroups, WideGraphsKeepWithinTheInputCap) {
+  std::string text;
+  for (int i = 0; i < 60; ++i) text += "%x" + std::to_string(i) + ": f32[16]\n";
+  text += "%v0 = exp %x0\n";
+  for (int i = 1; i < 60; ++i) {
+    text += "%v" + std::to_string(i) + " = add %v" + std::to_string(i - 1) + " %x" + std::to_string(i) + "\n";
+  }
+  const ir::Graph graph = testing::parse(text);
+  for (const ir::Node& node : fuse_groups(graph).nodes) {
+    if (node.op == ir::Op::fused) {
+      EXPECT_LE(node.inputs.size(), 24u);
+    }
+  }
+  testing::check_program(graph, testing::exact_options());
+}
+
+// Every node of a random graph is in one unit, which stands behind what it reads (but for what is cheap
+// enough to be computed again).
+TEST(FusionGroups, RandomGraphsStayInOrder) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    const ir::Graph graph = eliminate_dead_nodes(testing::random_graph(seed));
+    const FuseOptions options;
+    const FusionGroups groups(graph, options);
+    std::vector<int> place(graph.nodes.size(), -1);
+    const auto& order = groups.order();
+    for (std::size_t at = 0; at < order.size(); ++at) {
+      if (order[at] < graph.nodes.size()) {
+        EXPECT_EQ(groups.group_of(order[at]), -1);
+        place[order[at]] = static_cast<int>(at);
+        continue;
+      }
+      int last = -1;
+      for (std::uint32_t m : groups.members(order[at] - static_cast<std::uint32_t>(graph.nodes.size()))) {
+        EXPECT_EQ(place[m], -1) << "a node in two units";
+        place[m] = static_cast<int>(at);
+        EXPECT_GT(static_cast<int>(m), last);
+        last = static_cast<int>(m);
+      }
+    }
+    for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) {
+      if (place[n] < 0) continue;
+      for (ir::Value v : graph.nodes[n].inputs) {
+        const bool again = groups.is_cheap(v.node) || groups.is_free(v.node) ||
+                           ir::op_info(graph.nodes[v.node].op).family == ir::Family::view;
+        if (place[v.node] < 0 || again) continue;
+        EXPECT_LE(place[v.node], place[n]) << "LEAT_SEED=" << seed << " node " << n;
+      }
+    }
+    EXPECT_TRUE(ir::verify(fuse_groups(graph)).ok()) << "LEAT_SEED=" << seed;
+  }
+}
+
+}  // namespace
+}  // namespace leat::compiler

@@ -1,0 +1,128 @@
+#include <random>
+
+#include "compiler/passes/passes.h"
+#include "runtime/engine/engine.h"
+#include "tests/compiler/run_program.h"
+
+namespace leat::compiler {
+namespace {
+
+const std::vector<std::string> kDevices = {"cpu:0", "cpu:1", "cpu:2"};
+
+TEST(PlaceNodes, AGraphOfOneDeviceStaysAsItIs) {
+  const ir::Graph graph = testing::parse("%x: f32[8]\n%y = exp %x\n");
+  EXPECT_EQ(ir::print(place_nodes(graph, {"cpu:0"})), ir::print(graph));
+  EXPECT_EQ(ir::print(place_nodes(graph, kDevices)), ir::print(graph));
+}
+
+TEST(PlaceNodes, WorkGoesWhereMostBytesAreAndMovesOnce) {
+  const ir::Graph graph = testing::parse(
+      "graph @g(%x: f32[100], %s: f32[1]) -> (f32[100], f32[100]) {\n%there = copy %x {device=\"cpu:1\"}\n"
+      "%b = broadcast %s {dims=[0]} : f32[100]\n%a = add %there %there\n%small = reshape %s : f32[]\n"
+      "%w = broadcast %small {dims=[]} : f32[100]\n%y = fma %a %there %w\n%z = fma %y %a %w\nreturn %y, "
+      "%z\n}");
+  const ir::Graph placed = place_nodes(graph, kDevices);
+  const std::vector<std::uint16_t> device = device_of_nodes(placed, kDevices);
+  int copies = 0;
+  for (std::size_t n = 0; n < placed.nodes.size(); ++n) {
+    const ir::Node& node = placed.nodes[n];
+    copies += node.op == ir::Op::copy ? 1 : 0;
+    if (node.op == ir::Op::add || node.op == ir::Op::fma) {
+      EXPECT_EQ(device[n], 1) << ir::print(placed);
+    }
+    if (node.op == ir::Op::copy || node.op == ir::Op::constant) continue;
+    for (ir::Value v : node.inputs) {  // whatever a node reads is where it runs
+      if (placed.nodes[v.node].op != ir::Op::constant) {
+        EXPECT_EQ(device[v.node], device[n]) << ir::print(placed);
+      }
+    }
+  }
+  EXPECT_EQ(copies, 2) << ir::print(placed);  // the one that was asked for, and %w for both of its readers
+}
+
+TEST(PlaceNodes, AnUnknownDeviceIsAnErrorThatListsTheKnown) {
+  testing::TileCodeCache code;
+  const auto program = compile(testing::parse("%x: f32[8]\n%y = copy %x {device=\"gpu:7\"}\n"),
+                               testing::exact_options(), code);
+  ASSERT_FALSE(program.ok());
+  EXPECT_EQ(program.status().code(), Code::invalid_argument);
+  EXPECT_NE(program.status().message().find("there is no device \"gpu:7\"; devices: cpu:0"),
+            std::string::npos)
+      << program.status().message();
+}
+
+/// The same graph with every fourth value moved to some device.
+ir::Graph scatter(const ir::Graph& graph, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  ir::Graph to(graph.name);
+  to.locations = graph.locations;
+  std::vector<std::vector<ir::Value>> values(graph.nodes.size());
+  std::size_t parameter = 0;
+  for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) {
+    ir::Node node = graph.nodes[n];
+    if (node.op == ir::Op::parameter) {
+      values[n] = {to.AddParameter(graph.parameter_names[parameter++], node.type())};
+    } else {
+      for (ir::Value& v : node.inputs) v = values[v.node][v.result];
+      const auto results = static_cast<std::uint32_t>(node.results.size());
+      const ir::Value v = to.AddUnchecked(std::move(node));
+      for (std::uint32_t r = 0; r < results; ++r) values[n].push_back({v.node, r});
+    }
+    if (random() % 4 != 0) continue;
+    ir::Value& v = values[n][random() % values[n].size()];
+    v = to.Add(ir::Op::copy, {v}, {{ir::Attr::device, kDevices[random() % kDevices.size()]}}).value();
+  }
+  for (ir::Value v : graph.outputs) to.outputs.push_back(values[v.node][v.result]);
+  return to;
+}
+
+// Virtual devices have address spaces of their own: a missing copy reads another device's bytes.
+TEST(PlaceNodes, ValuesThatWanderBetweenDevicesAreRight) {
+  using runtime::Ref;
+  using runtime::Value;
+  auto engine = runtime::Engine::Create({.workers = 2, .virtual_devices = 3}).value();
+  int copies = 0;
+  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
+    SCOPED_TRACE("LEAT_SEED=" + std::to_string(seed));
+    const ir::Graph graph = scatter(testing::random_graph(seed), seed);
+    const std::vector<ir::Array> inputs = testing::random_inputs(graph, seed);
+    const auto expected = ir::interpret(graph, inputs);
+    if (!expected.ok()) continue;
+    CompileOptions options = testing::exact_options();
+    options.devices.resize(3);
+    for (std::size_t d = 0; d < 3; ++d) {
+      options.devices[d].name = kDevices[d];
+      options.devices[d].workers = 2;
+    }
+    testing::TileCodeCache code;
+    const auto program = compile(graph, options, code);
+    ASSERT_TRUE(program.ok()) << program.status().ToString() << ir::print(graph);
+    for (const runtime::Step& step : (*program)->steps) copies += step.name == "copy" ? 1 : 0;
+    runtime::RunRequest request;
+    request.program = *program;
+    for (const ir::Array& a : inputs) {
+      Ref<runtime::Buffer> buffer = engine->Allocate(a.byte_count()).value();
+      if (a.byte_count() > 0) std::memcpy(buffer->data(), a.bytes.get(), a.byte_count());
+      request.inputs.push_back(Value::Ready(std::move(buffer)));
+    }
+    std::vector<Ref<Value>> outputs;
+    for (std::size_t o = 0; o < graph.outputs.size(); ++o) outputs.push_back(Value::Pending());
+    request.outputs = outputs;
+    const Ref<runtime::Run> run = engine->Submit(std::move(request));
+    ASSERT_TRUE(run->Wait().ok());
+    ASSERT_TRUE(run->status().ok()) << run->status().ToString();
+    for (std::size_t o = 0; o < outputs.size(); ++o) {
+      ir::Array actual = ir::Array::Zeros((*expected)[o].type);
+      ASSERT_EQ(outputs[o]->state(), Value::State::ready);
+      if (actual.byte_count() > 0) {
+        std::memcpy(actual.bytes.get(), outputs[o]->buffer()->data(), actual.byte_count());
+      }
+      ASSERT_EQ(testing::compare_bits((*expected)[o], actual), "") << "output " << o << "\n"
+                                                                   << runtime::print(**program);
+    }
+  }
+  EXPECT_GT(copies, 150);
+}
+
+}  // namespace
+}  // namespace leat::compiler
