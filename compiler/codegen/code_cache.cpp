@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "compiler/codegen/disk_cache.h"
+#include "compiler/codegen/fatal_error.h"
 #include "compiler/codegen/jit.h"
 #include "compiler/codegen/kernel_object.h"
 #include "compiler/codegen/target.h"
@@ -96,6 +97,8 @@ class Compiler {
     Status status;
     try {
       status = CompileAndPublish(*entry);
+    } catch (const codegen::FatalError& error) {
+      status = Status(Code::internal, std::string("compiling a kernel: ") + error.what());
     } catch (const std::exception& error) {  // out of memory, say: whoever waits must hear of it
       status = Status(Code::resource_exhausted, std::string("compiling a kernel: ") + error.what());
     }

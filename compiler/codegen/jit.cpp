@@ -23,6 +23,8 @@
 #include <cstring>
 #include <mutex>
 
+#include "compiler/codegen/fatal_error.h"
+
 namespace leat::compiler::codegen {
 namespace {
 
@@ -35,6 +37,7 @@ Status from_llvm(llvm::Error error, std::string_view doing) {
 void initialize_llvm() {
   static std::once_flag once;
   std::call_once(once, [] {
+    install_fatal_error_handlers();
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
   });
@@ -77,11 +80,18 @@ StatusOr<std::string> generate(llvm::Module& module, const CodeTarget& target, l
   llvm::SmallVector<char, 0> bytes;
   {
     llvm::raw_svector_ostream stream(bytes);
-    llvm::legacy::PassManager passes;
-    if ((*machine)->addPassesToEmitFile(passes, stream, nullptr, type)) {
+    auto passes = std::make_unique<llvm::legacy::PassManager>();
+    if ((*machine)->addPassesToEmitFile(*passes, stream, nullptr, type)) {
       return internal("LLVM cannot emit this kind of file");
     }
-    passes.run(module);
+    try {
+      raise_fatal_error_if_asked();
+      passes->run(module);
+    } catch (...) {  // half done: not fit to be destroyed
+      (void)passes.release();
+      (void)machine->release();
+      throw;
+    }
   }
   module.getContext().setDiagnosticHandler(nullptr);
   if (!errors.empty()) return internal("code generation: " + errors);

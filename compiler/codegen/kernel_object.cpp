@@ -4,7 +4,10 @@
 #include <llvm/IR/Module.h>
 #include <llvm/Support/raw_ostream.h>
 
+#include <memory>
+
 #include "compiler/codegen/emitter.h"
+#include "compiler/codegen/fatal_error.h"
 #include "compiler/codegen/jit.h"
 
 namespace leat::compiler::codegen {
@@ -16,12 +19,18 @@ StatusOr<std::string> with_module(const ir::Kernel& kernel, const CodeTarget& ta
   if (const std::string complaint = ir::check(kernel); !complaint.empty()) {
     return Status(Code::invalid_argument, "malformed kernel: " + complaint);
   }
-  llvm::LLVMContext context;
-  llvm::Module module("kernel", context);
-  module.setTargetTriple(target.triple);
-  emit_kernel(kernel, target, module);
-  if (Status status = optimize_module(module, target); !status.ok()) return status;
-  return use(module);
+  auto context = std::make_unique<llvm::LLVMContext>();
+  auto module = std::make_unique<llvm::Module>("kernel", *context);
+  try {
+    module->setTargetTriple(target.triple);
+    emit_kernel(kernel, target, *module);
+    if (Status status = optimize_module(*module, target); !status.ok()) return status;
+    return use(*module);
+  } catch (const FatalError& error) {
+    (void)module.release();
+    (void)context.release();
+    return Status(Code::internal, error.what());
+  }
 }
 
 }  // namespace

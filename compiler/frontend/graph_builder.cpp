@@ -69,11 +69,11 @@ GraphBuilder::Handle GraphBuilder::Input(std::string name, DType dtype, const st
                                          SourceLocation where) {
   ir::Graph& g = state_->graph;
   const std::uint32_t at = g.AddLocation({where, {}, {}});
-  // A negative extent would read as a symbol: it becomes an unknown one, which running binds.
+  if (Status s = check_dims("input " + name, dims, where); !s.ok() && state_->error.ok()) state_->error = s;
   Shape shape;
   for (const Dim& d : dims) {
     shape.push_back(!d.symbol.empty() ? g.SymbolDim(d.symbol, d.bound)
-                    : d.extent < 0    ? kUnknownDim
+                    : d.extent < 0    ? kUnknownDim  // would read as a symbol
                                       : d.extent);
   }
   const ir::Value v = g.AddParameter(std::move(name), {dtype, std::move(shape)}, at);
@@ -145,6 +145,7 @@ void GraphBuilder::Label(Handle handle, std::string_view label) {
 }
 
 StatusOr<Graph> GraphBuilder::Finish(std::span<const Handle> outputs) const {
+  if (!state_->error.ok()) return state_->error;
   auto state = std::make_shared<frontend::GraphState>(*state_);
   state->graph.outputs.clear();
   for (const Handle h : outputs) {

@@ -7,6 +7,7 @@ namespace leat::frontend {
 
 struct GraphState {
   ir::Graph graph;
+  Status error{};  // of a call that had no way to return it; Finish does
 };
 
 }  // namespace leat::frontend
