@@ -73,26 +73,8 @@ Status RunState::Prepare() {
 }
 
 bool RunState::InputsOnTheWay() const {
-  for (std::uint32_t i = 0; i < request.inputs.size(); ++i) {
-    const Value& v = *request.inputs[i];
-    if (!Unread(i)) {
-      if (!v.OnTheWay()) return false;
-    } else if (PassedOn(i) && !v.done()) {  // no step would hold the run open until it is there
-      return false;
-    }
-  }
-  return true;
-}
-
-bool RunState::PassedOn(std::uint32_t input) const {
-  const auto& passed = program->graph->passed_through;
-  const auto p = std::lower_bound(passed.begin(), passed.end(), std::pair(input, 0u));
-  return p != passed.end() && p->first == input;
-}
-
-bool RunState::Unread(std::uint32_t input) const {
-  const StepGraph& g = *program->graph;
-  return g.input_edges[input] == g.input_edges[input + 1];
+  return std::all_of(request.inputs.begin(), request.inputs.end(),
+                     [](const Ref<Value>& v) { return v->OnTheWay(); });
 }
 
 Status RunState::CheckInput(std::uint32_t input, const Buffer& buffer) const {
@@ -197,10 +179,8 @@ void RunState::BindInputs() {
       ResolveInput(i);
       continue;
     }
-    if (Unread(i)) {
+    if (g.input_edges[i] == g.input_edges[i + 1]) {  // nobody reads it: the run may end before it is there
       gates_[i].store(open, std::memory_order_release);
-      // Where it is not: nobody wants it, or the run has failed.
-      if (request.inputs[i]->done()) ResolveInput(i);
       continue;
     }
     // The readers wait for one more event; then the gate may be found open already.

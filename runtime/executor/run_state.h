@@ -67,10 +67,6 @@ class RunState final : public Run {
   void Fail(Status failure);
   /// Whether every pending input will come without this run's memory: its producer has been admitted.
   bool InputsOnTheWay() const;
-  /// No step reads this input.
-  bool Unread(std::uint32_t input) const;
-  /// An output is this input.
-  bool PassedOn(std::uint32_t input) const;
   bool failed() const { return attention.load(std::memory_order_seq_cst) & stopping; }
 
   // Called while running, by the executor.
