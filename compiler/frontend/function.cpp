@@ -7,6 +7,7 @@
 
 #include "compiler/frontend/attribute_words.h"
 #include "compiler/frontend/build.h"
+#include "compiler/frontend/format.h"
 #include "compiler/frontend/planning.h"
 #include "compiler/frontend/schedule.h"
 #include "compiler/frontend/trace.h"
@@ -27,6 +28,8 @@ struct Input {
   Kind kind = Kind::captured;
   std::uint32_t index = 0;  // of the argument or the draw
   Ref<Value> value;         // captured tensors and scalars
+  bool frozen = false;      // a C++ scalar, as it was when f was traced
+  std::uint64_t bits = 0;   // of the scalar
 };
 
 struct Traced {
@@ -137,6 +140,8 @@ std::shared_ptr<Traced> CompiledBody::State::Trace(std::span<const Tensor> argum
       Input input;
       if (in.leaf == nullptr) {
         input.value = frontend::scalar_value(state, in.bits);
+        input.frozen = true;
+        input.bits = in.bits;
       } else if (in.leaf->kind == frontend::Kind::placeholder) {
         const auto it = draw_of.find(in.leaf->result);
         input.kind = it == draw_of.end() ? Input::Kind::argument : Input::Kind::draw;
@@ -230,8 +235,16 @@ std::vector<Tensor> CompiledBody::Call(std::span<const Tensor> arguments, Source
 std::string CompiledBody::Dump() const {
   std::string text;
   const std::lock_guard lock(state_->mutex);
-  for (const auto& [key, t] : state_->traced)
-    text += ir::print(frontend::lower(t->snapshot->order, t->snapshot->key));
+  for (const auto& [key, t] : state_->traced) {
+    const ir::Graph graph = frontend::lower(t->snapshot->order, t->snapshot->key);
+    for (std::size_t i = 0; i < t->inputs.size() && i < graph.parameters.size(); ++i) {
+      if (!t->inputs[i].frozen) continue;
+      const DType dtype = graph.nodes[graph.parameters[i]].type().dtype;
+      text += "// %" + graph.parameter_names[i] + " is a C++ scalar, frozen when this was traced: " +
+              frontend::format_tensor(dtype, {}, &t->inputs[i].bits) + "\n";
+    }
+    text += ir::print(graph);
+  }
   return text;
 }
 

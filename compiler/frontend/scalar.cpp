@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "compiler/frontend/build.h"
+#include "runtime/engine/fp_environment.h"
 
 namespace leat::frontend {
 namespace {
@@ -36,7 +37,7 @@ std::uint64_t bits_of(T value) {
   return bits;
 }
 
-std::uint64_t encode_real(double value, DType dtype) {
+std::uint64_t encode_real_exactly(double value, DType dtype) {
   switch (dtype) {
     case DType::f64: return bits_of(value);
     case DType::f32: return bits_of(static_cast<float>(value));
@@ -76,6 +77,17 @@ bool is_infinite(std::uint64_t bits, DType dtype) {
 std::uint64_t mask(DType dtype) {
   const std::size_t bytes = byte_size(dtype);
   return bytes == 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * bytes)) - 1;
+}
+
+// The host's thread may flush what is subnormal in f32. Asked of the bits: a flushing host compares those as
+// zero.
+std::uint64_t encode_real(double value, DType dtype) {
+  constexpr std::uint64_t kLeastNormalF32 = 1023 - 126;
+  if ((std::bit_cast<std::uint64_t>(value) >> 52 & 0x7ff) >= kLeastNormalF32) {
+    return encode_real_exactly(value, dtype);
+  }
+  const runtime::FpScope scope;
+  return encode_real_exactly(value, dtype);
 }
 
 }  // namespace
