@@ -14,20 +14,35 @@ std::uint16_t device_number(const std::vector<std::string>& names, const std::st
   return 0;
 }
 
+// Constants, iotas and views of them: a kernel makes them anew wherever it runs.
+bool is_everywhere(const ir::Graph& graph, const ir::Node& node, const std::vector<bool>& everywhere) {
+  if (node.op == ir::Op::constant || node.op == ir::Op::iota) return true;
+  return ir::op_info(node.op).family == ir::Family::view && everywhere[node.inputs[0].node] &&
+         graph.nodes[node.inputs[0].node].results.size() == 1;
+}
+
+// Whether `node` becomes (part of) a kernel, whose body takes in what is everywhere.
+bool runs_in_kernel(const ir::Node& node) {
+  const ir::OpInfo& info = ir::op_info(node.op);
+  return info.elementwise() || info.family == ir::Family::reduce;
+}
+
 }  // namespace
 
 std::vector<std::uint16_t> device_of_nodes(const ir::Graph& graph,
                                            const std::vector<std::string>& device_names) {
   std::vector<std::uint16_t> device(graph.nodes.size(), 0);
+  std::vector<bool> everywhere(graph.nodes.size(), false);
   for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
     const ir::Node& node = graph.nodes[n];
+    everywhere[n] = is_everywhere(graph, node, everywhere);
     if (node.op == ir::Op::copy) {
       device[n] = device_number(device_names, node.attrs().string(ir::Attr::device));
       continue;
     }
-    // Where its operands are; after place_nodes they agree, but for constants, which are everywhere.
+    // Where its operands are; after place_nodes they agree, but for what is everywhere.
     for (ir::Value v : node.inputs) {
-      if (graph.nodes[v.node].op == ir::Op::constant) continue;
+      if (everywhere[v.node]) continue;
       device[n] = device[v.node];
       break;
     }
@@ -39,6 +54,7 @@ ir::Graph place_nodes(const ir::Graph& graph, const std::vector<std::string>& de
   if (device_names.size() <= 1) return graph;
   Rebuild rebuild(graph);
   std::vector<std::uint16_t> device(graph.nodes.size(), 0);
+  std::vector<bool> everywhere(graph.nodes.size(), false);
   absl::flat_hash_map<std::pair<std::uint64_t, std::uint16_t>, ir::Value> copies;
   for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) {
     const ir::Node& node = graph.nodes[n];
@@ -47,6 +63,7 @@ ir::Graph place_nodes(const ir::Graph& graph, const std::vector<std::string>& de
       continue;
     }
     rebuild.Copy(n);
+    everywhere[n] = is_everywhere(graph, node, everywhere);
     if (node.op == ir::Op::copy) {
       device[n] = device_number(device_names, node.attrs().string(ir::Attr::device));
       continue;
@@ -55,7 +72,7 @@ ir::Graph place_nodes(const ir::Graph& graph, const std::vector<std::string>& de
     std::vector<std::int64_t> bytes(device_names.size(), 0);
     for (ir::Value v : node.inputs) {
       const ir::Type& type = graph.type(v);
-      if (graph.nodes[v.node].op == ir::Op::constant || !type.shape.is_static()) continue;
+      if (everywhere[v.node] || !type.shape.is_static()) continue;
       bytes[device[v.node]] +=
           1 + type.shape.num_elements() * static_cast<std::int64_t>(byte_size(type.dtype));
     }
@@ -66,6 +83,7 @@ ir::Graph place_nodes(const ir::Graph& graph, const std::vector<std::string>& de
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const ir::Value v = node.inputs[i];
       if (device[v.node] == device[n] || graph.nodes[v.node].op == ir::Op::constant) continue;
+      if (everywhere[v.node] && runs_in_kernel(node)) continue;
       const auto key = std::make_pair(std::uint64_t{v.node} << 32 | v.result, device[n]);
       auto it = copies.find(key);
       if (it == copies.end()) {

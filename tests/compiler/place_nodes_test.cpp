@@ -40,6 +40,24 @@ TEST(PlaceNodes, WorkGoesWhereMostBytesAreAndMovesOnce) {
   EXPECT_EQ(copies, 2) << ir::print(placed);  // the one that was asked for, and %w for both of its readers
 }
 
+TEST(PlaceNodes, ConstantsAreEverywhere) {
+  const ir::Graph graph = testing::parse(
+      "%x: f32[100]\n%there = copy %x {device=\"cpu:1\"}\n%two = constant {value=2} : f32[]\n"
+      "%b = broadcast %two {dims=[]} : f32[100]\n%i = iota {axis=0} : f32[100]\n%d = mul %b %there\n%y = add "
+      "%i %d\n");
+  const ir::Graph placed = place_nodes(graph, kDevices);
+  EXPECT_EQ(ir::print(placed), ir::print(graph));
+  const std::vector<std::uint16_t> device = device_of_nodes(placed, kDevices);
+  EXPECT_EQ(device.back(), 1);
+  CompileOptions options = testing::exact_options();
+  options.devices.resize(2);
+  options.devices[1].name = "cpu:1";
+  const auto program = testing::check_program(graph, options);
+  ASSERT_NE(program, nullptr);
+  ASSERT_EQ(program->steps.size(), 2u) << runtime::print(*program);
+  EXPECT_EQ(program->steps[1].device, 1);
+}
+
 TEST(PlaceNodes, AnUnknownDeviceIsAnErrorThatListsTheKnown) {
   testing::TileCodeCache code;
   const auto program = compile(testing::parse("%x: f32[8]\n%y = copy %x {device=\"gpu:7\"}\n"),
