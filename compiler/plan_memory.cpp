@@ -4,6 +4,7 @@
 #include <map>
 #include <numeric>
 #include <queue>
+#include <set>
 
 namespace leat::compiler {
 namespace {
@@ -124,14 +125,9 @@ void place_in_order(std::vector<Life>& lives) {
   using Release = std::pair<double, std::size_t>;
   std::priority_queue<Release, std::vector<Release>, std::greater<>> releases;
   std::map<std::int64_t, std::int64_t> free_at;  // offset -> bytes
-  std::multimap<std::int64_t, std::int64_t> by_size;
+  std::set<std::pair<std::int64_t, std::int64_t>> by_size;  // many are of one size
   auto erase_free = [&](std::map<std::int64_t, std::int64_t>::iterator it) {
-    for (auto [a, b] = by_size.equal_range(it->second); a != b; ++a) {
-      if (a->second == it->first) {
-        by_size.erase(a);
-        break;
-      }
-    }
+    by_size.erase({it->second, it->first});
     return free_at.erase(it);
   };
   auto add_free = [&](std::int64_t offset, std::int64_t bytes) {
@@ -160,7 +156,7 @@ void place_in_order(std::vector<Life>& lives) {
       add_free(done.offset, done.bytes);
       releases.pop();
     }
-    if (const auto fit = by_size.lower_bound(life.bytes); fit != by_size.end()) {
+    if (const auto fit = by_size.lower_bound({life.bytes, 0}); fit != by_size.end()) {
       const auto [bytes, offset] = *fit;
       erase_free(free_at.find(offset));
       life.offset = offset;

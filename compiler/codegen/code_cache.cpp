@@ -69,8 +69,9 @@ class Compiler {
       recent_.pop_back();
     }
     // Entries that nobody holds leave their key behind: swept when they may be half of the map.
-    if (entries_.size() > 2 * options_.memory_entries + 64) {
+    if (entries_.size() > sweep_at_) {
       std::erase_if(entries_, [](const auto& item) { return item.second.expired(); });
+      sweep_at_ = 2 * std::max(options_.memory_entries, entries_.size()) + 64;
     }
     return entry;
   }
@@ -182,6 +183,7 @@ class Compiler {
   mutable std::mutex mutex_;  // guards what follows
   std::unordered_map<std::string, std::weak_ptr<Entry>> entries_;
   std::list<std::shared_ptr<Entry>> recent_;  // most recent first
+  std::size_t sweep_at_ = 1024;
   CodeStats stats_;
 };
 

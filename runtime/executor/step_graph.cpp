@@ -144,6 +144,7 @@ class Builder {
                           *e = p_.successors.data() + p_.successor_begin[s + 1];
       if (b == e) {
         edges.push_back(sinks_ > 1 ? kEndEdge : g_->end);
+        if (sinks_ > 1) g_->records[s].flags |= StepRecord::sink;
       } else if (static_cast<std::uint32_t>(e - b) > kWide) {
         while (e != b) edges.push_back(Route(*--e));  // a range is walked from its front: most urgent first
       } else {

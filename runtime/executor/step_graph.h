@@ -33,6 +33,7 @@ struct StepRecord {
     writes_output = 2,  // some output is complete when its last writer is
     split = 4,          // `units` indexes StepGraph::splits
     last = 8,           // the virtual end
+    sink = 16,          // nothing waits for it but the counted end
   };
   const StepBody* body;  // null: nothing to run
   std::int64_t units;

@@ -184,8 +184,8 @@ void EngineCore::RunSerially(Worker* me, RunState& run) {
   void** pointers = run.pointers;
   for (std::uint32_t id = 0; id < g.step_count; ++id) {
     const StepRecord& r = records[id];
-    if (run.attention.load(std::memory_order_relaxed) == 0 && (r.flags & ~StepRecord::heavy) == 0)
-        [[likely]] {
+    if (run.attention.load(std::memory_order_relaxed) == 0 &&
+        (r.flags & ~(StepRecord::heavy | StepRecord::sink)) == 0) [[likely]] {
       if (!r.body) continue;
       context.step = id;
       context.pointers = pointers + r.first_use;
@@ -288,12 +288,41 @@ class Walker {
         pool_.Notify(me_);
         left_ -= half;
       }
+      RunSinks();
+      if (left_ == 0) break;
       const std::uint32_t edge = edges_[first_];
       ++first_;
       --left_;
       if (Release(edge)) return edge & kStepMask;
     }
     return kNone;
+  }
+
+  // The steps at the front of the range that wait for nothing and are waited for by nothing: one after
+  // another, with nothing to release. 100k independent steps: 2.2 -> 1.2 times the floor.
+  void RunSinks() {
+    // Thieves are looked after between batches.
+    const std::uint32_t most = std::min({left_, me_.fuel, alone_ ? ~0u : 16u});
+    const std::uint32_t* const edges = edges_ + first_;
+    std::uint32_t k = 0;
+    for (; k < most; ++k) {
+      const std::uint32_t id = edges[k] & kStepMask;
+      const StepRecord& r = records_[id];
+      if ((edges[k] & single_) == 0 || r.flags != StepRecord::sink || r.body == nullptr ||
+          run_->attention.load(std::memory_order_relaxed) != 0) {
+        break;
+      }
+      context_.step = id;
+      context_.first_unit = 0;
+      context_.pointers = pointers_ + r.first_use;
+      if (Status s = invoke(r, context_, 0, r.units); !s.ok()) [[unlikely]]
+        run_->StepFault(id, std::move(s), 0);
+    }
+    first_ += k;
+    left_ -= k;
+    ended_ += k;
+    steps_ += k;
+    me_.fuel -= k;
   }
 
   // Runs items of the run at hand. Returns an item of which it is not known whether it belongs to that run,
@@ -356,7 +385,8 @@ class Walker {
   bool Run(std::uint32_t id) {
     const StepRecord& r = records_[id];
     ++steps_;
-    if (run_->attention.load(std::memory_order_relaxed) == 0 && r.flags == 0) [[likely]] {
+    if (run_->attention.load(std::memory_order_relaxed) == 0 && (r.flags & ~StepRecord::sink) == 0)
+        [[likely]] {
       if (!r.body) return true;
       if (me_.stacked > 0 && !alone_ && me_.deque.empty()) expose_half(pool_, me_);
       context_.step = id;
