@@ -7,6 +7,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "compiler/frontend/launch_queue.h"
 #include "compiler/frontend/node.h"
 
 namespace leat::frontend {
@@ -66,7 +67,8 @@ ContextState::ContextState(std::uint32_t id, ContextOptions options)
     : id_(id),
       options_(std::move(options)),
       fork_generation_(fork_generation()),
-      plans_(static_cast<std::size_t>(std::max<std::int64_t>(0, options_.plan_cache_entries))) {
+      plans_(static_cast<std::size_t>(std::max<std::int64_t>(0, options_.plan_cache_entries))),
+      launches_(std::make_unique<LaunchQueue>()) {
   auto engine = runtime::Engine::Create(engine_options(options_));
   if (!engine.ok()) throw Error(engine.status());
   engine_ = *std::move(engine);
@@ -130,7 +132,9 @@ void ContextState::Shutdown() noexcept {
   {
     const std::lock_guard lock(graph_lock(id_));
     if (!open_.exchange(false)) return;
+    last_quick = nullptr;
   }
+  launches_->Cancel(id_);
   for (std::int32_t n = users_.load(); n != 0; n = users_.load()) users_.wait(n);
   last_stats_ = stats();
   if (fork_generation_ == g_forks.load(std::memory_order_relaxed)) {

@@ -18,6 +18,8 @@
 
 namespace leat::frontend {
 
+class LaunchQueue;
+
 class ContextState {
  public:
   static std::shared_ptr<ContextState> Create(ContextOptions options);  // throws Error
@@ -36,6 +38,7 @@ class ContextState {
   runtime::Engine& engine() { return *engine_; }
   compiler::CodeCache& code() { return *code_; }
   PlanCache& plans() { return plans_; }
+  LaunchQueue& launches() { return *launches_; }
   compiler::CompileOptions compile_options();
   StatusOr<std::shared_ptr<const runtime::Program>> Compile(const ir::Graph& graph);
 
@@ -65,7 +68,10 @@ class ContextState {
     ContextState& state_;
   };
 
-  std::uint64_t next_walk = 1;  // guarded by the graph lock
+  // Guarded by the graph lock.
+  std::uint64_t next_walk = 1;
+  std::shared_ptr<Plan> last_quick;  // the quick plan that was used last
+
   std::atomic<std::uint64_t> runs{0}, recomputed_bytes{0}, auto_flushes{0};
 
  private:
@@ -77,6 +83,7 @@ class ContextState {
   std::unique_ptr<compiler::CodeCache> code_;
   std::unique_ptr<runtime::Engine> engine_;
   PlanCache plans_;
+  std::unique_ptr<LaunchQueue> launches_;
   mutable std::mutex custom_mutex_;
   // Programs point at these: a replaced one stays until the end.
   std::map<std::string, std::shared_ptr<const ir::CustomFunction>, std::less<>> custom_;

@@ -9,7 +9,7 @@ namespace {
 // Locks are striped by Context id and live for ever, so that a Tensor can be read after its Context is gone.
 constexpr std::uint32_t kStripes = 64;
 struct alignas(64) Stripe {
-  std::mutex mutex;
+  GraphMutex mutex;
 };
 
 struct NameTable {
@@ -74,7 +74,7 @@ void release(Node* node) {
   }
 }
 
-void drop_operands(Node* node, std::vector<Node*>& garbage) {
+void drop_operands(Node* node, Garbage& garbage) {
   for (std::uint32_t i = 0; i < node->slot_count; ++i) {
     if (!node->is_scalar(i) && node->slots[i].node != nullptr) garbage.push_back(node->slots[i].node);
   }
@@ -84,7 +84,7 @@ void drop_operands(Node* node, std::vector<Node*>& garbage) {
   node->depth.store(0, std::memory_order_relaxed);
 }
 
-std::mutex& graph_lock(std::uint32_t context) {
+GraphMutex& graph_lock(std::uint32_t context) {
   static Stripe* const kStripesMade = new Stripe[kStripes];
   return kStripesMade[context % kStripes].mutex;
 }

@@ -16,6 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
+#include "compiler/frontend/graph_mutex.h"
 #include "ir/graph.h"
 #include "leat/tensor.h"
 #include "runtime/engine/value.h"
@@ -85,8 +87,10 @@ Node* new_node(std::uint32_t slot_count);
 inline void retain(Node* node) { node->references.fetch_add(1, std::memory_order_relaxed); }
 /// Drops a reference; the last one frees the node and whatever only it held.
 void release(Node* node);
+/// Nodes whose references are to be dropped once no lock is held.
+using Garbage = absl::InlinedVector<Node*, 8>;
 /// Moves the operands of `node` into `garbage`, to be released without the lock. REQUIRES: graph lock.
-void drop_operands(Node* node, std::vector<Node*>& garbage);
+void drop_operands(Node* node, Garbage& garbage);
 
 /// Blocks of Node size, for new_node and release.
 void* allocate_node_block();
@@ -95,7 +99,7 @@ void free_node_block(void* block) noexcept;
 std::int64_t live_nodes();
 
 /// The lock that guards the mutable part of the nodes of a Context.
-std::mutex& graph_lock(std::uint32_t context);
+GraphMutex& graph_lock(std::uint32_t context);
 
 // Labels and scopes, as ids. The table lives as long as the process (one of its few global things).
 std::uint32_t intern_name(std::string_view name);

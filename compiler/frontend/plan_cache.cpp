@@ -35,7 +35,6 @@ std::shared_ptr<Plan> PlanCache::FindReady(std::span<const std::uint64_t> key, s
   List::iterator* const found = FindLocked(key, hash);
   if (found == nullptr || !(**found)->ready.load(std::memory_order_acquire)) return nullptr;
   if (*found != recent_.begin()) recent_.splice(recent_.begin(), recent_, *found);
-  hits.fetch_add(1, std::memory_order_relaxed);
   return **found;
 }
 

@@ -14,18 +14,22 @@
 #include <unordered_map>
 #include <vector>
 
-#include "runtime/program/program.h"
+#include "runtime/executor/prepared_run.h"
 
 namespace leat::frontend {
 
 std::uint64_t hash_words(std::span<const std::uint64_t> words);
 
 struct Plan {
+  ~Plan() { delete idle.load(std::memory_order_acquire); }
   std::mutex planning;
   std::atomic<bool> ready{false};  // program is set; it never changes again
   std::shared_ptr<const runtime::Program> program;
   bool small = false;  // worth running on the caller's thread at once
-  std::atomic<std::uint32_t> reuses{0};  // how often a run found it ready
+  bool quick = false;  // and without a Run (quick_run.h)
+  double cost_ns = 0;
+  std::atomic<runtime::PreparedRun*> idle{nullptr};  // of quick_run.h, owned
+  std::atomic<std::uint32_t> reuses{0};              // how often a run found it ready
   std::vector<std::uint64_t> key;
   std::uint64_t hash = 0;
 };
@@ -35,7 +39,7 @@ class PlanCache {
   explicit PlanCache(std::size_t capacity) : capacity_(capacity) {}
   /// The plan of this key, made if need be (then not ready yet).
   std::shared_ptr<Plan> FindOrAdd(std::span<const std::uint64_t> key, std::uint64_t hash);
-  /// The plan if it is there and ready; null otherwise.
+  /// The plan if it is there and ready; null otherwise. Who uses it counts a hit.
   std::shared_ptr<Plan> FindReady(std::span<const std::uint64_t> key, std::uint64_t hash);
   /// Forgets a plan that could not be made.
   void Remove(const std::shared_ptr<Plan>& plan);

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "compiler/frontend/quick_run.h"
 #include "compiler/frontend/walk.h"
 #include "runtime/executor/step_graph.h"
 
@@ -11,8 +12,8 @@ namespace {
 // 20 us: below this a hand-off (5 to 60 us to wake a sleeping worker) costs more than it brings.
 constexpr double kSmallCost = 20'000;
 
-bool is_small(const runtime::Program& program) {
-  double cost = 0;
+bool is_small(const runtime::Program& program, double& cost) {
+  cost = 0;
   for (const runtime::Step& step : program.steps) {
     if (step.body != nullptr && runtime::may_run_user_code(*step.body)) return false;
     cost += step.cost_ns;
@@ -33,7 +34,8 @@ StatusOr<std::shared_ptr<const runtime::Program>> plan_now(ContextState& state, 
   if (!program.ok()) return program.status();
   state.plans().planned.fetch_add(1, std::memory_order_relaxed);
   plan.program = *std::move(program);
-  plan.small = is_small(*plan.program);
+  plan.small = is_small(*plan.program, plan.cost_ns);
+  plan.quick = plan.small && is_quick(*plan.program);
   plan.ready.store(true, std::memory_order_release);
   return plan.program;
 }

@@ -1,12 +1,19 @@
 #include "compiler/frontend/schedule.h"
 
-#include <cstring>
+#include <sched.h>
+
+#include <algorithm>
 
 #include "absl/container/inlined_vector.h"
 #include "compiler/frontend/build.h"
+#include "compiler/frontend/launch_queue.h"
 #include "compiler/frontend/planning.h"
+#include "compiler/frontend/quick_run.h"
+#include "compiler/frontend/run_request.h"
 #include "compiler/frontend/walk.h"
 #include "leat/block_guard.h"
+#include "runtime/engine/engine_core.h"
+#include "runtime/engine/futex.h"
 
 namespace leat::frontend {
 namespace {
@@ -19,36 +26,6 @@ Walk& scratch_walk() {
   return walk;
 }
 
-// The inputs of a run. REQUIRES: graph lock (for the leaves).
-void fill_inputs(ContextState& state, const Walk& walk, std::vector<Ref<Value>>& inputs) {
-  inputs.reserve(walk.inputs.size());
-  for (const WalkInput& in : walk.inputs) {
-    if (in.leaf != nullptr) {
-      inputs.push_back(value_of(*in.leaf));
-      continue;
-    }
-    inputs.push_back(scalar_value(state, in.bits));
-  }
-}
-
-// Marks the outputs as scheduled. REQUIRES: graph lock.
-void fill_outputs(const Walk& walk, std::vector<Ref<Value>>& outputs) {
-  outputs.reserve(walk.outputs.size());
-  for (const WalkOutput& o : walk.outputs) {
-    if (o.node->kind == Kind::tuple) o.node->attributes->values.reserve(o.node->attributes->results.size());
-    outputs.push_back(Value::Pending());
-  }
-  for (std::size_t i = 0; i < walk.outputs.size(); ++i) {
-    const WalkOutput& o = walk.outputs[i];
-    if (o.node->kind == Kind::tuple) {
-      if (o.result == 0) o.node->attributes->values.clear();
-      o.node->attributes->values.push_back(outputs[i]);
-    } else {
-      o.node->value = outputs[i];
-    }
-  }
-}
-
 [[noreturn, gnu::cold]] void traced_error(std::string_view call, SourceLocation where) {
   fail(Code::failed_precondition,
        std::string(call) +
@@ -56,37 +33,7 @@ void fill_outputs(const Walk& walk, std::vector<Ref<Value>>& outputs) {
        where);
 }
 
-// Where the nodes of this walk were written, for errors: a plan is shared by many places. Only made where
-// something may go wrong, in this run or in one before it.
-void fill_places(const Walk& walk, runtime::RunRequest& request) {
-  bool needed = walk.may_fault;
-  for (const Ref<Value>& v : request.inputs) needed = needed || v->state() != Value::State::ready;
-  if (!needed) return;
-  struct Place {
-    SourceLocation where;
-    std::uint32_t label, scope;
-  };
-  std::vector<Place> places;
-  places.reserve(walk.order.size());
-  for (const Node* n : walk.order) {
-    places.push_back({n->where, n->label.load(std::memory_order_relaxed), n->scope});
-  }
-  request.locate = [places = std::move(places)](std::uint32_t ordinal) -> ir::NodeLocation {
-    if (ordinal - 1 >= places.size()) return {};
-    const Place& at = places[ordinal - 1];
-    const auto name = [](std::uint32_t id) { return id != 0 ? name_of(id) : std::string(); };
-    return {at.where, name(at.label), name(at.scope)};
-  };
-}
-
-bool inputs_done(const Walk& walk) {
-  for (const WalkInput& in : walk.inputs) {
-    if (in.leaf != nullptr && !value_of(*in.leaf)->done()) return false;
-  }
-  return true;
-}
-
-void run_now(ContextState& state, Plan& plan, const Walk& walk, std::unique_lock<std::mutex>& lock) {
+void run_now(ContextState& state, Plan& plan, const Walk& walk, std::unique_lock<GraphMutex>& lock) {
   runtime::RunRequest request;
   request.program = plan.program;
   fill_inputs(state, walk, request.inputs);
@@ -95,6 +42,7 @@ void run_now(ContextState& state, Plan& plan, const Walk& walk, std::unique_lock
   const ContextState::Use use(state);
   lock.unlock();
   state.runs.fetch_add(1, std::memory_order_relaxed);
+  state.plans().hits.fetch_add(1, std::memory_order_relaxed);
   note_reuse(state, plan);
   state.engine().RunInline(std::move(request)).IgnoreError();  // it is in the values
 }
@@ -118,17 +66,144 @@ class Settling {
   std::vector<Node*> nodes_;
 };
 
-struct Submitted {
+// The plan of the walk and whether it is ready. REQUIRES: graph lock.
+std::shared_ptr<Plan> find_plan(ContextState& state, const Walk& walk, bool& known) {
+  const std::uint64_t hash = hash_words(walk.key);
+  std::shared_ptr<Plan> plan = state.plans().FindReady(walk.key, hash);
+  known = plan != nullptr;
+  return known ? plan : state.plans().FindOrAdd(walk.key, hash);
+}
+
+// The ready plan if it is quick, or null. REQUIRES: graph lock. The result holds as long as the lock.
+const std::shared_ptr<Plan>& find_quick(ContextState& state, const Walk& walk) {
+  static const std::shared_ptr<Plan> kNone;
+  std::shared_ptr<Plan>& last = state.last_quick;
+  if (last != nullptr && std::ranges::equal(last->key, walk.key)) {
+    return last;
+  }
+  // Quick plans are of few nodes; for others the search is not worth it.
+  if (walk.order.size() > 256 || walk.outputs.size() != 1) return kNone;
+  std::shared_ptr<Plan> found = state.plans().FindReady(walk.key, hash_words(walk.key));
+  if (found == nullptr || !found->quick || found->key.empty()) return kNone;
+  last = std::move(found);
+  return last;
+}
+
+void count_evaluations(ContextState& state, Walk& walk) {
+  const std::uint64_t recomputed = walk.CountEvaluations();
+  if (recomputed > 0) state.recomputed_bytes.fetch_add(recomputed, std::memory_order_relaxed);
+}
+
+// Hands the run of a walk over. Where `scheduled` is given it is the one output, which is marked already.
+StatusOr<Ref<runtime::Run>> submit(const std::shared_ptr<ContextState>& held, Walk& walk,
+                                   const EvalOptions& options, Admission admission,
+                                   std::unique_lock<GraphMutex>& lock,
+                                   const Ref<Value>& scheduled = nullptr) {
+  ContextState& state = *held;
+  bool known = false;
+  const std::shared_ptr<Plan> plan = find_plan(state, walk, known);
   runtime::RunRequest request;
-  std::vector<Node*> settle;
-  std::shared_ptr<ContextState> state;
-  std::shared_ptr<Plan> reused;  // for the first time
-};
+  fill_inputs(state, walk, request.inputs);
+  fill_places(walk, request);
+  if (known) {
+    request.program = plan->program;
+    state.plans().hits.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    auto snapshot =
+        std::make_shared<Snapshot>(std::vector<Node*>(walk.order), std::vector<std::uint64_t>(walk.key));
+    request.plan = [held, plan, snapshot] {
+      auto program = make_plan(*held, plan, *snapshot);
+      snapshot->Drop();
+      return program;
+    };
+  }
+  request.reserve_bytes = walk.output_bytes;
+  request.stop = options.stop;
+  if (options.deadline != std::chrono::steady_clock::time_point{}) request.deadline = options.deadline;
+  if (const std::uint32_t label = walk.outputs[0].node->label.load(std::memory_order_relaxed); label != 0) {
+    request.label = name_of(label);
+  }
+  std::vector<Node*> nodes;
+  for (const WalkOutput& o : walk.outputs) {
+    if (nodes.empty() || nodes.back() != o.node) nodes.push_back(o.node);
+  }
+  auto settling = std::make_shared<Settling>(std::move(nodes));
+  std::vector<Ref<Value>> outputs;
+  outputs.reserve(walk.outputs.size());
+  if (scheduled != nullptr) {
+    request.outputs.push_back(scheduled);
+  } else {
+    fill_outputs(walk, request.outputs);  // from here on nothing throws until the run is submitted
+  }
+  outputs.assign(request.outputs.begin(), request.outputs.end());
+  const ContextState::Use use(state);
+  lock.unlock();  // submitting may wait for room
+  if (known) note_reuse(state, *plan);
+
+  Ref<runtime::Run> run;
+  if (admission == Admission::wait) {
+    run = state.engine().Submit(std::move(request));
+  } else {
+    StatusOr<Ref<runtime::Run>> tried = state.engine().TrySubmit(std::move(request));
+    if (!tried.ok()) {
+      // As if nothing had been asked; whoever saw the values meanwhile may try again.
+      for (const Ref<Value>& v : outputs) v->SetFailed(tried.status());
+      return tried.status();
+    }
+    run = *tried;
+  }
+  // One value tells by itself; many are settled together when the run is at rest.
+  if (outputs.size() == 1) {
+    outputs[0]->OnDone([settling](Value&) { settling->Run(); });
+  } else {
+    run->OnQuiescent([settling] { settling->Run(); });
+  }
+  return run;
+}
+
+// The value of a root whose plan is quick, run here. REQUIRES: no pending input.
+Ref<Value> run_here(ContextState& state, const std::shared_ptr<Plan>& plan, Walk& walk, Node& node,
+                    std::unique_lock<GraphMutex>& lock) {
+  absl::InlinedVector<const void*, 8> addresses;
+  absl::InlinedVector<Ref<Value>, 8> kept;
+  for (const WalkInput& in : walk.inputs) {
+    if (in.leaf == nullptr) {
+      addresses.push_back(&in.bits);
+      continue;
+    }
+    kept.push_back(value_of(*in.leaf));
+    const Value& value = *kept.back();
+    if (value.state() != Value::State::ready || value.content().device() != 0) return nullptr;
+    addresses.push_back(value.content().data());
+  }
+  count_evaluations(state, walk);
+  const std::shared_ptr<Plan> held = plan;
+  Ref<Value> value = Value::Pending();
+  node.value = value;
+  const ContextState::Use use(state);
+  lock.unlock();
+  state.runs.fetch_add(1, std::memory_order_relaxed);
+  state.plans().hits.fetch_add(1, std::memory_order_relaxed);
+  note_reuse(state, *held);
+  Ref<runtime::Buffer> buffer = QuickRun(state, *held).Run(addresses.data());
+  if (buffer == nullptr) {  // its errors are an ordinary run's
+    submit_scheduled(ContextState::Get(node.context, node.where), &node, value);
+    return value;
+  }
+  value->SetReady(std::move(buffer));
+  Garbage garbage;
+  {
+    const std::lock_guard again(graph_lock(node.context));
+    if (node.value == value && node.slot_count > 0) drop_operands(&node, garbage);
+  }
+  for (Node* n : garbage) release(n);
+  return value;
+}
 
 }  // namespace
 
 void settle(Node* node) {
-  std::vector<Node*> garbage;
+  Garbage garbage;
   {
     const std::lock_guard lock(graph_lock(node->context));
     if (node->slot_count == 0) return;
@@ -151,10 +226,9 @@ StatusOr<Ref<runtime::Run>> start(std::span<const Tensor> roots, const EvalOptio
   if (roots.empty()) return Ref<runtime::Run>();
   const Node& first = node_of(roots[0], "eval", where);
   const std::uint32_t id = first.context;
-  Submitted s;
-  bool known = false;
-  std::unique_lock<std::mutex> lock(graph_lock(id));
+  std::unique_lock<GraphMutex> lock(graph_lock(id));
   absl::InlinedVector<Node*, 8> wanted;
+  std::shared_ptr<ContextState> const* held = nullptr;  // this thread's, until it looks for another one
   std::uint64_t mark = 0;
   for (const Tensor& t : roots) {
     const Node& n = node_of(t, "eval", where);
@@ -162,78 +236,58 @@ StatusOr<Ref<runtime::Run>> start(std::span<const Tensor> roots, const EvalOptio
       fail(Code::failed_precondition, "eval: the tensors belong to different Contexts", where);
     if (n.traced) traced_error("eval", where);
     if (has_value(n)) continue;
-    if (s.state == nullptr) {
-      s.state = ContextState::Get(id, where);
-      s.state->CheckProcess(where);
-      mark = s.state->next_walk++;
+    if (held == nullptr) {
+      held = &ContextState::Get(id, where);
+      (*held)->CheckProcess(where);
+      mark = (*held)->next_walk++;
     }
     if (t.node()->mark == mark) continue;  // named twice
     t.node()->mark = mark;
     wanted.push_back(t.node());
   }
   if (wanted.empty()) return Ref<runtime::Run>();
-  ContextState& state = *s.state;
+  ContextState& state = **held;
   Walk& walk = scratch_walk();
   walk.Clear();
   walk.Run(wanted, state.next_walk++);
-  state.recomputed_bytes.fetch_add(walk.CountEvaluations(), std::memory_order_relaxed);
-  const std::uint64_t hash = hash_words(walk.key);
-  std::shared_ptr<Plan> plan = state.plans().FindReady(walk.key, hash);
-  known = plan != nullptr;
-  if (!known) plan = state.plans().FindOrAdd(walk.key, hash);
-
-  fill_inputs(state, walk, s.request.inputs);
-  fill_places(walk, s.request);
-  if (known) {
-    s.request.program = plan->program;
-    if (plan->reuses.load(std::memory_order_relaxed) == 0) s.reused = plan;
-  } else {
-    auto snapshot =
-        std::make_shared<Snapshot>(std::vector<Node*>(walk.order), std::vector<std::uint64_t>(walk.key));
-    s.request.plan = [held = s.state, plan, snapshot] {
-      auto program = make_plan(*held, plan, *snapshot);
-      snapshot->Drop();
-      return program;
-    };
-  }
-  s.request.reserve_bytes = walk.output_bytes;
-  s.request.stop = options.stop;
-  if (options.deadline != std::chrono::steady_clock::time_point{}) s.request.deadline = options.deadline;
-  if (const std::uint32_t label = wanted[0]->label.load(std::memory_order_relaxed); label != 0) {
-    s.request.label = name_of(label);
-  }
-  for (const WalkOutput& o : walk.outputs) {
-    if (s.settle.empty() || s.settle.back() != o.node) s.settle.push_back(o.node);
-  }
-  auto settling = std::make_shared<Settling>(std::move(s.settle));
-  std::vector<Ref<Value>> outputs;
-  outputs.reserve(walk.outputs.size());
-  fill_outputs(walk, s.request.outputs);  // from here on nothing throws until the run is submitted
-  outputs.assign(s.request.outputs.begin(), s.request.outputs.end());
-  const ContextState::Use use(state);
-  lock.unlock();  // submitting may wait for room
-  if (s.reused != nullptr) note_reuse(state, *s.reused);
-
+  count_evaluations(state, walk);
   state.runs.fetch_add(1, std::memory_order_relaxed);
-  Ref<runtime::Run> run;
-  if (admission == Admission::wait) {
-    run = state.engine().Submit(std::move(s.request));
-  } else {
-    StatusOr<Ref<runtime::Run>> tried = state.engine().TrySubmit(std::move(s.request));
-    if (!tried.ok()) {
-      // As if nothing had been asked; whoever saw the values meanwhile may try again.
-      for (const Ref<Value>& v : outputs) v->SetFailed(tried.status());
-      return tried.status();
+  const bool plain = admission == Admission::wait && !options.stop.stop_possible() &&
+                     options.deadline == std::chrono::steady_clock::time_point{};
+  if (plain) {
+    const std::shared_ptr<Plan>& quick = find_quick(state, walk);
+    // A first reuse asks for machine code, which takes other locks.
+    if (quick != nullptr && quick->reuses.load(std::memory_order_relaxed) > 0 &&
+        LaunchQueue::Takes(state, walk)) {
+      state.plans().hits.fetch_add(1, std::memory_order_relaxed);
+      const LaunchQueue::Then then = state.launches().Add(state, quick, walk);
+      if (then == LaunchQueue::Then::nothing) return Ref<runtime::Run>();
+      const ContextState::Use use(state);
+      lock.unlock();
+      LaunchQueue::Follow(then, *held);
+      return Ref<runtime::Run>();
     }
-    run = *tried;
   }
-  // One value tells by itself; many are settled together when the run is at rest.
-  if (outputs.size() == 1) {
-    outputs[0]->OnDone([settling](Value&) { settling->Run(); });
-  } else {
-    run->OnQuiescent([settling] { settling->Run(); });
+  const std::shared_ptr<ContextState> shared = *held;
+  return submit(shared, walk, options, admission, lock);
+}
+
+void submit_scheduled(const std::shared_ptr<ContextState>& state, Node* node, const Ref<Value>& value) {
+  try {
+    std::unique_lock<GraphMutex> lock(graph_lock(state->id()));
+    if (!state->open()) {
+      lock.unlock();
+      value->SetFailed(Status(Code::context_gone, "the Context was destroyed before the value was computed"));
+      return;
+    }
+    Walk walk;
+    walk.RunScheduled(node, state->next_walk++);
+    submit(state, walk, {}, Admission::wait, lock, value).status().IgnoreError();
+  } catch (const std::bad_alloc&) {
+    value->SetFailed(Status(Code::resource_exhausted, "out of memory while a run was made"));
+  } catch (const Error& e) {
+    value->SetFailed(e.status());
   }
-  return run;
 }
 
 Ref<Value> peek_value(const Tensor& tensor) {
@@ -247,7 +301,7 @@ Ref<Value> peek_value(const Tensor& tensor) {
 Ref<Value> request_value(const Tensor& tensor, SourceLocation where) {
   Node& node = node_of(tensor, "eval", where);
   {
-    std::unique_lock<std::mutex> lock(graph_lock(node.context));
+    std::unique_lock<GraphMutex> lock(graph_lock(node.context));
     if (has_value(node)) return value_of(node);
     if (node.traced) traced_error("eval", where);
     const std::shared_ptr<ContextState>& state = ContextState::Get(node.context, where);
@@ -256,16 +310,22 @@ Ref<Value> request_value(const Tensor& tensor, SourceLocation where) {
     walk.Clear();
     Node* const roots[] = {&node};
     walk.Run(roots, state->next_walk++);
-    std::shared_ptr<Plan> plan;
     // A graph beyond 256 nodes is not small; looking for its plan is left to start().
-    if (walk.order.size() <= 256 && walk.outputs.size() == 1 && inputs_done(walk)) {
+    const bool able = walk.order.size() <= 256 && walk.outputs.size() == 1 && inputs_done(walk);
+    if (able && !state->engine().core().tracing.load(std::memory_order_relaxed)) {
+      if (const std::shared_ptr<Plan>& quick = find_quick(*state, walk); quick != nullptr) {
+        if (Ref<Value> value = run_here(*state, quick, walk, node, lock)) return value;
+      }
+    }
+    std::shared_ptr<Plan> plan;
+    if (able) {
       plan = state->plans().FindReady(walk.key, hash_words(walk.key));
     }
     if (plan != nullptr && plan->small) {
-      state->recomputed_bytes.fetch_add(walk.CountEvaluations(), std::memory_order_relaxed);
+      count_evaluations(*state, walk);
       run_now(*state, *plan, walk, lock);  // unlocks
       Ref<Value> value;
-      std::vector<Node*> garbage;
+      Garbage garbage;
       {
         const std::lock_guard again(graph_lock(node.context));
         value = node.value;
@@ -293,6 +353,27 @@ void throw_value_error(const Value& value, std::uint32_t context, SourceLocation
   fail(status, where);
 }
 
+namespace {
+
+// A value that no run makes is a launch: ours if it is still queued; else it is there in no time.
+void run_or_spin(const Node& node, const Value& value) {
+  if (value.producer() != nullptr || runtime::Engine::OnPoolThread()) return;
+  if (const std::shared_ptr<ContextState>& state = ContextState::Find(node.context); state != nullptr) {
+    LaunchQueue::RunQueued(state, node);
+  }
+  // 20 us, as the engine's threads: then sleeping is cheaper.
+  const std::int64_t until = runtime::now_ns() + 20'000;
+  for (int looks = 1; !value.done() && runtime::now_ns() < until; ++looks) {
+    if (looks % 16 == 0) {
+      sched_yield();  // who makes it may need this CPU
+    } else {
+      for (int k = 0; k < 8; ++k) runtime::cpu_pause();
+    }
+  }
+}
+
+}  // namespace
+
 Ref<Value> await_value(const Tensor& tensor, std::string_view call, SourceLocation where) {
   const Node& node = node_of(tensor, call, where);
   if (node.traced) traced_error(call, where);
@@ -301,6 +382,7 @@ Ref<Value> await_value(const Tensor& tensor, std::string_view call, SourceLocati
     BlockGuard::Report(call, where, there == nullptr || !there->done());
   }
   Ref<Value> value = request_value(tensor, where);
+  if (!value->done()) run_or_spin(node, *value);
   if (!value->done()) {
     if (const Status s = value->Wait(); !s.ok()) fail(s, where);
     settle(tensor.node());

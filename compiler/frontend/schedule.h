@@ -20,6 +20,11 @@ enum class Admission : std::uint8_t { wait, refuse };
 StatusOr<runtime::Ref<runtime::Run>> start(std::span<const Tensor> roots, const EvalOptions& options,
                                            Admission admission, SourceLocation where);
 
+/// Submits the run of a node that is marked as scheduled already, with `value`. What goes wrong is in the
+/// value.
+void submit_scheduled(const std::shared_ptr<ContextState>& state, Node* node,
+                      const runtime::Ref<runtime::Value>& value);
+
 /// The value of a node, scheduled or there; schedules it if need be, small things at once on this thread.
 runtime::Ref<runtime::Value> request_value(const Tensor& tensor, SourceLocation where);
 

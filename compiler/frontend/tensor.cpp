@@ -81,6 +81,8 @@ std::string Tensor::explain() const {
     case Value::State::failed: return value->status().ToString();
     case Value::State::pending: break;
   }
+  // A small eval has no run of its own: it stands in the queue of launches (frontend/launch_queue.h).
+  if (value->producer() == nullptr && !value->done()) return "handed over; a worker is about to run it";
   return runtime::explain_wait(*value);
 }
 
@@ -114,7 +116,7 @@ void Tensor::ReadItem(DType dtype, void* value, SourceLocation where) const {
                    where);
   }
   const runtime::Ref<Value> v = frontend::await_value(*this, "item", where);
-  std::memcpy(value, v->buffer()->data(), byte_size(dtype));
+  std::memcpy(value, v->content().data(), byte_size(dtype));
 }
 
 std::pair<std::shared_ptr<const void>, const void*> Tensor::ReadData(DType dtype,

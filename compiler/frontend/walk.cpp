@@ -121,7 +121,8 @@ void Walk::Visit(Node* root, std::uint64_t mark, bool placeholders) {
     Frame& frame = stack_.back();
     Node* const node = frame.node;
     // A value that is there, or on its way, is where the graph begins.
-    const bool leaf = frame.next == 0 && (has_value(*node) || node->kind == Kind::placeholder);
+    const bool leaf =
+        frame.next == 0 && ((has_value(*node) && node != scheduled_) || node->kind == Kind::placeholder);
     if (!leaf) {
       bool deeper = false;
       while (frame.next < node->slot_count) {
@@ -161,6 +162,12 @@ std::uint64_t Walk::CountEvaluations() {
     if (node->evaluations < 1u << 30) ++node->evaluations;
   }
   return recomputed;
+}
+
+void Walk::RunScheduled(Node* root, std::uint64_t mark) {
+  scheduled_ = root;
+  Run(std::span(&root, 1), mark);
+  scheduled_ = nullptr;
 }
 
 void Walk::Run(std::span<Node* const> roots, std::uint64_t mark, bool placeholders) {

@@ -45,6 +45,8 @@ struct Walk {
   /// Walks from `roots`, which are not evaluated yet and distinct. `mark` is a number that no walk of this
   /// Context had. Placeholders are inputs if `placeholders`. REQUIRES: graph lock.
   void Run(std::span<Node* const> roots, std::uint64_t mark, bool placeholders = false);
+  /// The same from one root that is scheduled already, as if it were not. REQUIRES: graph lock.
+  void RunScheduled(Node* root, std::uint64_t mark);
   /// Counts the nodes as computed once more; the bytes of those that were before and were not kept.
   /// REQUIRES: graph lock, before the outputs get their values.
   std::uint64_t CountEvaluations();
@@ -60,6 +62,7 @@ struct Walk {
   void EmitOperation(Node* node);
   std::vector<Frame> stack_;
   std::vector<Node*> effects_;
+  const Node* scheduled_ = nullptr;
 };
 
 /// Whether the node stands for a value that is there or on its way (a failed one is not).

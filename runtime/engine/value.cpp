@@ -11,9 +11,7 @@
 namespace leat::runtime {
 
 Ref<Value> Value::Ready(Ref<Buffer> buffer) {
-  Ref<Value> v = Pending();
-  v->SetReady(std::move(buffer));
-  return v;
+  return make_ref<Value>(std::move(buffer));
 }
 
 Ref<Value> Value::Poisoned(Status fault) {

@@ -33,6 +33,7 @@ class Value final : public RefCounted {
   static Ref<Value> Ready(Ref<Buffer> buffer);
   static Ref<Value> Poisoned(Status fault);
   Value() = default;
+  explicit Value(Ref<Buffer> content) : state_(State::ready), buffer_(std::move(content)) {}
   ~Value() override;
 
   State state() const { return state_.load(std::memory_order_acquire); }
@@ -41,6 +42,8 @@ class Value final : public RefCounted {
   Status status() const;
   /// The content. REQUIRES: ready. (While pending: the buffer given in advance, or null.)
   Ref<Buffer> buffer() const;
+  /// The same, borrowed: valid while the Value lives. REQUIRES: ready.
+  const Buffer& content() const { return *buffer_; }
 
   /// Where the content shall be written (the caller's own memory). REQUIRES: pending, not yet submitted.
   void GiveBuffer(Ref<Buffer> buffer);

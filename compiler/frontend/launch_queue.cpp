@@ -1,0 +1,218 @@
+#include "compiler/frontend/launch_queue.h"
+
+#include <algorithm>
+#include <new>
+
+#include "compiler/frontend/schedule.h"
+#include "runtime/engine/engine_core.h"
+#include "runtime/engine/futex.h"
+
+namespace leat::frontend {
+namespace {
+
+using runtime::Ref;
+using runtime::Value;
+
+// 16,384 launches of at most 64 KB each: what may be queued beyond the runs in flight.
+constexpr std::size_t kMostQueued = 16'384;
+constexpr std::int64_t kMostOutputBytes = 64 << 10;
+// A batch is some 20 us of work, what it costs to wake another worker, and at most 64 launches.
+constexpr double kBatchNs = 20'000;
+constexpr std::size_t kMostBatch = 64;
+// A worker that found fewer waits this many pauses (1 us) before it takes the lock from the caller again.
+constexpr std::size_t kFewLaunches = 16;
+constexpr int kPauses = 24;
+
+std::size_t batch_size(const Plan& plan) {
+  return std::clamp<std::size_t>(static_cast<std::size_t>(kBatchNs / std::max(plan.cost_ns, 1.0)), 1,
+                                 kMostBatch);
+}
+
+// Drops the operands of nodes that are ready now, and the references that the launches had.
+template <class Launches>
+void finish(std::uint32_t context, Launches& launches) {
+  Garbage garbage;
+  try {
+    std::size_t room = 0;
+    for (const auto& launch : launches) room += launch.node != nullptr ? 4 + launch.node->slot_count : 0;
+    garbage.reserve(room);
+    const std::lock_guard lock(graph_lock(context));
+    for (const auto& launch : launches) {
+      if (launch.node == nullptr || launch.node->slot_count == 0) continue;
+      if (launch.output->state() == Value::State::ready && launch.node->value == launch.output) {
+        drop_operands(launch.node, garbage);
+      }
+    }
+  } catch (const std::bad_alloc&) {
+    // Then they keep their operands.
+  }
+  for (Node* n : garbage) release(n);
+  for (const auto& launch : launches) {
+    if (launch.node != nullptr) release(launch.node);
+  }
+  launches.clear();
+}
+
+}  // namespace
+
+LaunchQueue::~LaunchQueue() = default;
+
+bool LaunchQueue::Takes(ContextState& state, const Walk& walk) {
+  const ContextOptions& options = state.options();
+  if (options.synchronous || options.max_runs_in_flight != 0 || options.max_bytes_in_flight != 0 ||
+      options.memory_limit != 0 || walk.outputs.size() != 1 || walk.inputs.size() > kInputs ||
+      walk.outputs[0].node->kind != Kind::operation || walk.output_bytes > kMostOutputBytes ||
+      walk.outputs[0].node->label.load(std::memory_order_relaxed) != 0 ||
+      state.engine().core().tracing.load(std::memory_order_relaxed)) {
+    return false;
+  }
+  for (const WalkInput& in : walk.inputs) {
+    if (in.leaf == nullptr) continue;
+    const Ref<Value>& value = in.leaf->value;
+    if (value == nullptr) return false;
+    // What a run will make may take long; what is queued before this comes before this.
+    if (!value->done() && value->producer() != nullptr) return false;
+  }
+  return true;
+}
+
+LaunchQueue::Then LaunchQueue::Add(ContextState& state, const std::shared_ptr<Plan>& plan, const Walk& walk) {
+  Ref<Value> output = Value::Pending();
+  if (batches_.empty() || batches_.back()->plan != plan ||
+      batches_.back()->launches.size() >= batch_size(*plan)) {
+    auto batch = std::make_unique<Batch>();
+    batch->plan = plan;
+    batch->launches.reserve(batch_size(*plan));
+    batches_.push_back(std::move(batch));
+  }
+  Launch& launch = batches_.back()->launches.emplace_back();
+  for (std::size_t i = 0; i < walk.inputs.size(); ++i) {
+    if (walk.inputs[i].leaf != nullptr) {
+      launch.values[i] = walk.inputs[i].leaf->value;
+    } else {
+      launch.scalars[i] = walk.inputs[i].bits;
+    }
+  }
+  Node* const node = walk.outputs[0].node;
+  retain(node);
+  launch.node = node;
+  node->value = output;
+  launch.output = std::move(output);
+  if (++queued_ > kMostQueued) return Then::help;
+  if (workers_ == 0 ||
+      (workers_ < state.engine().workers() && batches_.size() > 2 && batches_.back()->launches.size() == 1)) {
+    ++workers_;
+    return Then::call;
+  }
+  return Then::nothing;
+}
+
+void LaunchQueue::Follow(Then then, const std::shared_ptr<ContextState>& state) {
+  if (then == Then::nothing) return;
+  if (then == Then::help) {
+    RunOldest(state);
+    return;
+  }
+  try {
+    state->engine().Schedule([state] { Drain(state); });
+  } catch (const std::bad_alloc&) {
+    Drain(state);  // somebody has to
+  }
+}
+
+bool LaunchQueue::RunOne(QuickRun& run, Launch& launch) {
+  const void* inputs[kInputs] = {};
+  for (std::size_t i = 0; i < kInputs; ++i) {
+    const Value* const value = launch.values[i].get();
+    if (value == nullptr) {
+      inputs[i] = &launch.scalars[i];
+      continue;
+    }
+    if (value->state() != Value::State::ready) return false;
+    const runtime::Buffer& content = value->content();
+    if (content.device() != 0) return false;
+    inputs[i] = content.data();
+  }
+  Ref<runtime::Buffer> buffer = run.Run(inputs);
+  if (buffer == nullptr) return false;
+  launch.output->SetReady(std::move(buffer));
+  return true;
+}
+
+void LaunchQueue::RunAll(const std::shared_ptr<ContextState>& state, Batch& batch) {
+  {
+    QuickRun run(*state, *batch.plan);
+    for (Launch& launch : batch.launches) {
+      if (launch.node != nullptr && !RunOne(run, launch)) submit_scheduled(state, launch.node, launch.output);
+    }
+  }
+  finish(state->id(), batch.launches);
+}
+
+bool LaunchQueue::RunOldest(const std::shared_ptr<ContextState>& state) {
+  std::unique_ptr<Batch> batch;
+  std::unique_lock lock(graph_lock(state->id()));
+  LaunchQueue& queue = state->launches();
+  if (!state->open() || queue.batches_.empty()) return false;
+  const ContextState::Use use(*state);
+  batch = std::move(queue.batches_.front());
+  queue.batches_.pop_front();
+  queue.queued_ -= batch->launches.size();
+  lock.unlock();
+  const bool few = batch->launches.size() < kFewLaunches;
+  RunAll(state, *batch);
+  for (int k = 0; few && k < kPauses; ++k) runtime::cpu_pause();
+  return true;
+}
+
+void LaunchQueue::Drain(const std::shared_ptr<ContextState>& state) {
+  for (;;) {
+    while (RunOldest(state)) {
+    }
+    const std::lock_guard lock(graph_lock(state->id()));
+    LaunchQueue& queue = state->launches();
+    if (!queue.batches_.empty() && state->open()) continue;
+    --queue.workers_;
+    return;
+  }
+}
+
+void LaunchQueue::RunQueued(const std::shared_ptr<ContextState>& state, const Node& node) {
+  if (runtime::Engine::OnPoolThread()) return;
+  Batch mine;
+  std::unique_lock lock(graph_lock(state->id()));
+  LaunchQueue& queue = state->launches();
+  // Asked for right after eval it is among the last; older ones a worker has or will have soon.
+  if (!state->open() || queue.batches_.empty()) return;
+  Batch& last = *queue.batches_.back();
+  const auto found = std::find_if(last.launches.rbegin(), last.launches.rend(),
+                                  [&](const Launch& launch) { return launch.node == &node; });
+  if (found == last.launches.rend()) return;
+  for (const Ref<Value>& value : found->values) {
+    if (value != nullptr && !value->done()) return;
+  }
+  const ContextState::Use use(*state);
+  mine.plan = last.plan;
+  mine.launches.push_back(std::move(*found));
+  found->node = nullptr;
+  lock.unlock();
+  RunAll(state, mine);
+}
+
+void LaunchQueue::Cancel(std::uint32_t context) {
+  std::deque<std::unique_ptr<Batch>> cancelled;
+  {
+    const std::lock_guard lock(graph_lock(context));
+    cancelled.swap(batches_);
+    queued_ = 0;
+  }
+  const Status why(Code::context_gone, "the Context was destroyed before the value was computed");
+  for (const std::unique_ptr<Batch>& batch : cancelled) {
+    for (const Launch& launch : batch->launches) {
+      if (launch.node != nullptr) launch.output->SetFailed(why);
+    }
+    finish(context, batch->launches);
+  }
+}
+
+}  // namespace leat::frontend
