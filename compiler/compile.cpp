@@ -15,26 +15,28 @@ namespace {
 // A pass that leaves a broken graph is a defect of ours: it becomes an error that names the pass.
 class Pipeline {
  public:
-  Pipeline(const ir::Graph& graph, const CompileOptions& options) : options_(options), graph_(graph) {}
+  Pipeline(const ir::Graph& graph, const CompileOptions& options) : options_(options), graph_(&graph) {}
 
   template <class Pass, class... Args>
   void Run(std::string_view name, Pass pass, const Args&... args) {
     if (!status_.ok()) return;
-    graph_ = pass(graph_, args...);
-    if (Status s = ir::verify(graph_); !s.ok()) {
+    made_ = pass(*graph_, args...);
+    graph_ = &made_;
+    if (Status s = ir::verify(made_); !s.ok()) {
       status_ =
           Status(Code::internal, absl::StrCat("after ", std::string(name), ": ", s.message()), s.where());
     }
   }
   void Stage(std::string_view name) const {
-    if (options_.observe && status_.ok()) options_.observe(name, graph_);
+    if (options_.observe && status_.ok()) options_.observe(name, *graph_);
   }
   const Status& status() const { return status_; }
-  const ir::Graph& graph() const { return graph_; }
+  const ir::Graph& graph() const { return *graph_; }
 
  private:
   const CompileOptions& options_;
-  ir::Graph graph_;
+  const ir::Graph* graph_;  // the one that was given, until a pass has run
+  ir::Graph made_;
   Status status_;
 };
 
@@ -60,22 +62,30 @@ StatusOr<std::shared_ptr<const runtime::Program>> compile(const ir::Graph& graph
                   absl::StrCat("graph @", graph.name, " has symbolic dimensions; bind them first"));
   }
   if (Status s = ir::verify(graph); !s.ok()) return s;
+  // A pass that would change nothing is not run: copying and verifying a graph costs 1 us a node.
   Pipeline pipeline(graph, options);
+  const auto has_family = [&](ir::Family family) {
+    const std::vector<ir::Node>& nodes = pipeline.graph().nodes;
+    return std::any_of(nodes.begin(), nodes.end(),
+                       [&](const ir::Node& node) { return ir::op_info(node.op).family == family; });
+  };
   pipeline.Stage("graph");
-  pipeline.Run("eliminate_dead_nodes", eliminate_dead_nodes);
+  if (has_dead_nodes(pipeline.graph())) pipeline.Run("eliminate_dead_nodes", eliminate_dead_nodes);
   if (options.simplify) {
-    pipeline.Run("fold_constants", [](const ir::Graph& g) { return fold_constants(g); });
+    if (has_constant_operations(pipeline.graph())) {
+      pipeline.Run("fold_constants", [](const ir::Graph& g) { return fold_constants(g); });
+    }
     pipeline.Run("simplify_algebra", simplify_algebra);
     pipeline.Run("eliminate_common_subexpressions", eliminate_common_subexpressions);
   }
-  pipeline.Run("normalize_reductions", normalize_reductions);
-  pipeline.Run("normalize_contractions", normalize_contractions);
-  pipeline.Run("eliminate_dead_nodes", eliminate_dead_nodes);
+  if (has_family(ir::Family::reduce)) pipeline.Run("normalize_reductions", normalize_reductions);
+  if (has_family(ir::Family::contraction)) pipeline.Run("normalize_contractions", normalize_contractions);
+  if (has_dead_nodes(pipeline.graph())) pipeline.Run("eliminate_dead_nodes", eliminate_dead_nodes);
   pipeline.Stage("optimized");
   std::vector<std::string> device_names;
   for (const DeviceDescription& device : options.devices) device_names.push_back(device.name);
   if (Status s = check_devices(pipeline.graph(), device_names); !s.ok()) return s;
-  pipeline.Run("place_nodes", place_nodes, device_names);
+  if (device_names.size() > 1) pipeline.Run("place_nodes", place_nodes, device_names);
   pipeline.Stage("placed");
   FuseOptions fuse;
   fuse.one_op_per_group = !options.fuse;

@@ -5,7 +5,9 @@
 
 namespace leat::compiler {
 
-ir::Graph eliminate_dead_nodes(const ir::Graph& graph) {
+namespace {
+
+std::vector<bool> find_live(const ir::Graph& graph) {
   std::vector<bool> live(graph.nodes.size(), false);
   for (ir::Value v : graph.outputs) live[v.node] = true;
   for (std::size_t n = graph.nodes.size(); n-- > 0;) {
@@ -15,6 +17,21 @@ ir::Graph eliminate_dead_nodes(const ir::Graph& graph) {
     if (!live[n]) continue;
     for (ir::Value v : node.inputs) live[v.node] = true;
   }
+  return live;
+}
+
+}  // namespace
+
+bool has_dead_nodes(const ir::Graph& graph) {
+  const std::vector<bool> live = find_live(graph);
+  for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+    if (!live[n] && graph.nodes[n].op != ir::Op::parameter) return true;
+  }
+  return false;
+}
+
+ir::Graph eliminate_dead_nodes(const ir::Graph& graph) {
+  const std::vector<bool> live = find_live(graph);
   Rebuild rebuild(graph);
   for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) {
     if (graph.nodes[n].op == ir::Op::parameter) {

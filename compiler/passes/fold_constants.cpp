@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 
 #include "compiler/passes/passes.h"
@@ -21,6 +22,14 @@ bool foldable(const ir::Node& node) {
 }
 
 }  // namespace
+
+bool has_constant_operations(const ir::Graph& graph) {
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const ir::Node& node) {
+    return !node.inputs.empty() && node.op != ir::Op::broadcast &&
+           std::all_of(node.inputs.begin(), node.inputs.end(),
+                       [&](ir::Value v) { return graph.nodes[v.node].op == ir::Op::constant; });
+  });
+}
 
 ir::Graph fold_constants(const ir::Graph& graph, std::int64_t byte_budget) {
   Rebuild rebuild(graph);

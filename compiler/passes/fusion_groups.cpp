@@ -4,6 +4,7 @@
 #include <queue>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/container/inlined_vector.h"
 #include "compiler/passes/contraction_views.h"
 
 namespace leat::compiler {
@@ -23,6 +24,16 @@ FusionGroups::FusionGroups(const ir::Graph& graph, const FuseOptions& options)
       options_(options),
       group_of_(graph.nodes.size(), -1),
       needed_(graph.nodes.size(), false) {
+  edge_begin_.reserve(graph.nodes.size() + 1);
+  edges_.reserve(2 * graph.nodes.size());
+  free_.reserve(graph.nodes.size());
+  for (const ir::Node& node : graph.nodes) {
+    edge_begin_.push_back(static_cast<std::uint32_t>(edges_.size()));
+    for (Value v : node.inputs) edges_.push_back(Resolve(v));
+    free_.push_back(node.op == Op::iota ||
+                    (node.op == Op::constant && node.type().shape.num_elements() == 1));
+  }
+  edge_begin_.push_back(static_cast<std::uint32_t>(edges_.size()));
   for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) {
     if (IsFusible(n)) Visit(n);
   }
@@ -37,11 +48,6 @@ bool FusionGroups::IsFusible(std::uint32_t n) const {
   return info.elementwise() || node.op == Op::random_bits || info.family == Family::reduce;
 }
 
-bool FusionGroups::is_free(std::uint32_t n) const {
-  const ir::Node& node = graph_.nodes[n];
-  return node.op == Op::iota || (node.op == Op::constant && node.type().shape.num_elements() == 1);
-}
-
 // Decided once the groups stand and before views are copied out, so that everybody sees the same answer.
 void FusionGroups::FindCheap() {
   cheap_.assign(graph_.nodes.size(), false);
@@ -50,8 +56,9 @@ void FusionGroups::FindCheap() {
     const ir::Node& node = graph_.nodes[n];
     const ir::OpInfo& info = ir::op_info(node.op);
     if (!info.elementwise() || info.is(ir::kTranscendental) || info.is(ir::kFaults)) continue;
-    cheap_[n] = std::all_of(node.inputs.begin(), node.inputs.end(),
-                            [&](Value v) { return group_of_[Resolve(v).base.node] < 0; });
+    const std::span<const Edge> edges = Edges(n);
+    cheap_[n] =
+        std::all_of(edges.begin(), edges.end(), [&](const Edge& e) { return group_of_[e.base.node] < 0; });
   }
 }
 
@@ -75,6 +82,11 @@ int FusionGroups::NewGroup(std::uint32_t n) {
   } else {
     group.full = node.type().shape;
   }
+  for (const Edge& e : Edges(n)) {
+    if (!is_free(e.base.node)) group.reads.push_back(std::uint64_t{e.base.node} << 32 | e.base.result);
+  }
+  std::sort(group.reads.begin(), group.reads.end());
+  group.reads.erase(std::unique(group.reads.begin(), group.reads.end()), group.reads.end());
   groups_.push_back(std::move(group));
   group_of_[n] = static_cast<int>(groups_.size() - 1);
   return group_of_[n];
@@ -83,9 +95,7 @@ int FusionGroups::NewGroup(std::uint32_t n) {
 void FusionGroups::Visit(std::uint32_t n) {
   NewGroup(n);
   if (options_.one_op_per_group) return;
-  const ir::Node& node = graph_.nodes[n];
-  for (Value v : node.inputs) {
-    const Edge edge = Resolve(v);
+  for (const Edge& edge : Edges(n)) {
     const int producer = group_of_[edge.base.node];
     if (producer >= 0 && producer != group_of_[n]) TryMerge(group_of_[n], producer);
   }
@@ -119,25 +129,21 @@ bool FusionGroups::TryMerge(int a, int b) {
       }
     }
   }
-  if (!EdgesMatch(x, b, domain) || !EdgesMatch(y, a, domain)) return false;
-  absl::flat_hash_set<std::uint64_t> inputs;
-  for (const Group* g : {&x, &y}) {
-    for (std::uint32_t m : g->nodes) {
-      for (Value v : graph_.nodes[m].inputs) {
-        const Edge edge = Resolve(v);
-        const int from = group_of_[edge.base.node];
-        if (from != a && from != b && !is_free(edge.base.node)) {
-          inputs.insert(std::uint64_t{edge.base.node} << 32 | edge.base.result);
-        }
-      }
-    }
-  }
-  if (static_cast<int>(inputs.size()) > options_.max_inputs || WouldCycle(a, b)) return false;
+  // The cheapest question first.
+  std::vector<std::uint64_t> reads;
+  std::set_union(x.reads.begin(), x.reads.end(), y.reads.begin(), y.reads.end(), std::back_inserter(reads));
+  std::erase_if(reads, [&](std::uint64_t read) {
+    const int from = group_of_[read >> 32];
+    return from == a || from == b;
+  });
+  if (static_cast<int>(reads.size()) > options_.max_inputs) return false;
+  if (!EdgesMatch(x, b, domain) || !EdgesMatch(y, a, domain) || WouldCycle(a, b)) return false;
   // The merged group lives on in a.
   for (std::uint32_t m : y.nodes) group_of_[m] = a;
   std::vector<std::uint32_t> nodes;
   std::merge(x.nodes.begin(), x.nodes.end(), y.nodes.begin(), y.nodes.end(), std::back_inserter(nodes));
   x.nodes = std::move(nodes);
+  x.reads = std::move(reads);
   x.full = std::move(full);
   x.reduced = std::move(reduced);
   x.reductions += y.reductions;
@@ -150,10 +156,12 @@ bool FusionGroups::TryMerge(int a, int b) {
 // merged group computes it.
 bool FusionGroups::EdgesMatch(const Group& from, int to_group, const FusionDomain& domain) const {
   for (std::uint32_t m : from.nodes) {
-    const ir::Node& node = graph_.nodes[m];
-    for (Value input : node.inputs) {
-      const Edge edge = Resolve(input);
+    const std::span<const Edge> edges = Edges(m);
+    for (std::size_t i = 0; i < edges.size(); ++i) {
+      const Edge& edge = edges[i];
       if (group_of_[edge.base.node] != to_group) continue;
+      const ir::Node& node = graph_.nodes[m];
+      const Value input = node.inputs[i];
       const Shape& shape = graph_.type(input).shape;
       const bool reduction = ir::op_info(node.op).family == Family::reduce;
       if (edge.direct && !domain.has_reduction() && shape == node.type().shape) continue;
@@ -182,8 +190,8 @@ bool FusionGroups::Reaches(int from, int to) const {
   absl::flat_hash_set<std::uint32_t> seen;
   std::vector<std::uint32_t> pending;
   auto visit_operands = [&](std::uint32_t n, bool outside) {
-    for (Value v : graph_.nodes[n].inputs) {
-      const std::uint32_t base = Resolve(v).base.node;
+    for (const Edge& edge : Edges(n)) {
+      const std::uint32_t base = edge.base.node;
       const int g = group_of_[base];
       if (g == from) continue;
       if (g == to) {
@@ -293,7 +301,7 @@ void FusionGroups::Order() {
   for (std::uint32_t n = 0; n < count; ++n) {
     if (group_of_[n] < 0) continue;
     bases.clear();
-    for (Value v : graph_.nodes[n].inputs) bases.push_back(Resolve(v).base.node);
+    for (const Edge& e : Edges(n)) bases.push_back(e.base.node);
     while (!bases.empty()) {
       const std::uint32_t base = bases.back();
       bases.pop_back();
@@ -302,7 +310,7 @@ void FusionGroups::Order() {
       // harmless.
       if (group_of_[base] < 0 || needed_[base]) wait(base, n);
       if (is_cheap(base)) {
-        for (Value v : graph_.nodes[base].inputs) bases.push_back(Resolve(v).base.node);
+        for (const Edge& e : Edges(base)) bases.push_back(e.base.node);
       }
     }
   }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "compiler/passes/fusion_domain.h"
@@ -22,7 +23,7 @@ class FusionGroups {
 
   /// The group of a member, or -1.
   int group_of(std::uint32_t node) const { return group_of_[node]; }
-  bool is_free(std::uint32_t node) const;
+  bool is_free(std::uint32_t node) const { return free_[node]; }
   bool is_cheap(std::uint32_t node) const { return cheap_[node]; }
   /// In order; operands before uses.
   const std::vector<std::uint32_t>& members(std::uint32_t group) const { return groups_[group].nodes; }
@@ -34,6 +35,7 @@ class FusionGroups {
  private:
   struct Group {
     std::vector<std::uint32_t> nodes;
+    std::vector<std::uint64_t> reads;   // what stands outside it, as base << 32 | result; sorted
     Shape full;                         // of the elements
     std::vector<std::int64_t> reduced;  // dimensions of `full`
     int reductions = 0;
@@ -45,6 +47,10 @@ class FusionGroups {
   };
 
   Edge Resolve(ir::Value v) const;
+  /// The resolved operands of a node.
+  std::span<const Edge> Edges(std::uint32_t node) const {
+    return {edges_.data() + edge_begin_[node], edge_begin_[node + 1] - edge_begin_[node]};
+  }
   bool IsFusible(std::uint32_t node) const;
   int NewGroup(std::uint32_t node);
   void Visit(std::uint32_t node);
@@ -60,7 +66,9 @@ class FusionGroups {
   const ir::Graph& graph_;
   const FuseOptions& options_;
   std::vector<int> group_of_;
-  std::vector<bool> needed_, cheap_;
+  std::vector<Edge> edges_;  // of all nodes: views are looked through once
+  std::vector<std::uint32_t> edge_begin_;
+  std::vector<bool> needed_, cheap_, free_;
   std::vector<Group> groups_;
   std::vector<std::pair<std::uint32_t, std::uint32_t>>
       waits_for_;  // (what stands in memory, unit that reads it)

@@ -10,6 +10,7 @@ namespace leat::compiler {
 
 /// Drops nodes that no output and no effect needs.
 ir::Graph eliminate_dead_nodes(const ir::Graph& graph);
+bool has_dead_nodes(const ir::Graph& graph);
 
 /// Merges equal nodes (op, operands, attributes, type). Effectful ops are never merged.
 ir::Graph eliminate_common_subexpressions(const ir::Graph& graph);
@@ -17,6 +18,8 @@ ir::Graph eliminate_common_subexpressions(const ir::Graph& graph);
 /// Evaluates nodes whose operands are constants, up to `byte_budget` of results. Never an op that would
 /// fault: the fault belongs to the run.
 ir::Graph fold_constants(const ir::Graph& graph, std::int64_t byte_budget = 1 << 20);
+/// Whether some node has constant operands only.
+bool has_constant_operations(const ir::Graph& graph);
 
 /// Rewrites that keep every bit: x * 1, x - 0 (not x + 0: it turns -0 into +0), double negation, views that
 /// change nothing, view of view, convert to the same dtype, select of equal branches, division by a power of
