@@ -22,6 +22,8 @@ constexpr std::size_t kMostBatch = 64;
 // A worker that found fewer waits this many pauses (1 us) before it takes the lock from the caller again.
 constexpr std::size_t kFewLaunches = 16;
 constexpr int kPauses = 24;
+// Who waits looks through so many for its own: 4 us, less than it takes to be woken.
+constexpr std::size_t kMostLooked = 1024;
 
 std::size_t batch_size(const Plan& plan) {
   return std::clamp<std::size_t>(static_cast<std::size_t>(kBatchNs / std::max(plan.cost_ns, 1.0)), 1,
@@ -110,7 +112,8 @@ LaunchQueue::Then LaunchQueue::Add(ContextState& state, const std::shared_ptr<Pl
 void LaunchQueue::Follow(Then then, const std::shared_ptr<ContextState>& state) {
   if (then == Then::nothing) return;
   if (then == Then::help) {
-    RunOldest(state);
+    const std::shared_ptr<ContextState> kept = state;  // users' deleters may run, and ask for other Contexts
+    RunOldest(kept);
     return;
   }
   try {
@@ -182,17 +185,25 @@ void LaunchQueue::RunQueued(const std::shared_ptr<ContextState>& state, const No
   Batch mine;
   std::unique_lock lock(graph_lock(state->id()));
   LaunchQueue& queue = state->launches();
-  // Asked for right after eval it is among the last; older ones a worker has or will have soon.
-  if (!state->open() || queue.batches_.empty()) return;
-  Batch& last = *queue.batches_.back();
-  const auto found = std::find_if(last.launches.rbegin(), last.launches.rend(),
-                                  [&](const Launch& launch) { return launch.node == &node; });
-  if (found == last.launches.rend()) return;
+  if (!state->open()) return;
+  // Asked for right after eval it is among the last; far older ones a worker has soon.
+  Launch* found = nullptr;
+  std::size_t looked = 0;
+  for (auto batch = queue.batches_.rbegin(); batch != queue.batches_.rend() && found == nullptr; ++batch) {
+    std::vector<Launch>& launches = (*batch)->launches;
+    const auto at = std::find_if(launches.rbegin(), launches.rend(),
+                                 [&](const Launch& launch) { return launch.node == &node; });
+    if (at != launches.rend()) {
+      found = &*at;
+      mine.plan = (*batch)->plan;
+    }
+    if ((looked += launches.size()) > kMostLooked) break;
+  }
+  if (found == nullptr) return;
   for (const Ref<Value>& value : found->values) {
     if (value != nullptr && !value->done()) return;
   }
   const ContextState::Use use(*state);
-  mine.plan = last.plan;
   mine.launches.push_back(std::move(*found));
   found->node = nullptr;
   lock.unlock();

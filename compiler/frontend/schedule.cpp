@@ -128,14 +128,15 @@ StatusOr<Ref<runtime::Run>> submit(const std::shared_ptr<ContextState>& held, Wa
     if (nodes.empty() || nodes.back() != o.node) nodes.push_back(o.node);
   }
   auto settling = std::make_shared<Settling>(std::move(nodes));
-  std::vector<Ref<Value>> outputs;
-  outputs.reserve(walk.outputs.size());
+  std::vector<Ref<Value>> outputs;  // where they are needed afterwards
+  const bool alone = walk.outputs.size() == 1;
+  if (alone || admission == Admission::refuse) outputs.reserve(walk.outputs.size());
   if (scheduled != nullptr) {
     request.outputs.push_back(scheduled);
   } else {
     fill_outputs(walk, request.outputs);  // from here on nothing throws until the run is submitted
   }
-  outputs.assign(request.outputs.begin(), request.outputs.end());
+  if (outputs.capacity() > 0) outputs.assign(request.outputs.begin(), request.outputs.end());
   const ContextState::Use use(state);
   lock.unlock();  // submitting may wait for room
   if (known) note_reuse(state, *plan);
@@ -153,7 +154,7 @@ StatusOr<Ref<runtime::Run>> submit(const std::shared_ptr<ContextState>& held, Wa
     run = *tried;
   }
   // One value tells by itself; many are settled together when the run is at rest.
-  if (outputs.size() == 1) {
+  if (alone) {
     outputs[0]->OnDone([settling](Value&) { settling->Run(); });
   } else {
     run->OnQuiescent([settling] { settling->Run(); });
@@ -162,8 +163,9 @@ StatusOr<Ref<runtime::Run>> submit(const std::shared_ptr<ContextState>& held, Wa
 }
 
 // The value of a root whose plan is quick, run here. REQUIRES: no pending input.
-Ref<Value> run_here(ContextState& state, const std::shared_ptr<Plan>& plan, Walk& walk, Node& node,
-                    std::unique_lock<GraphMutex>& lock) {
+Ref<Value> run_here(const std::shared_ptr<ContextState>& shared, const std::shared_ptr<Plan>& plan,
+                    Walk& walk, Node& node, std::unique_lock<GraphMutex>& lock) {
+  ContextState& state = *shared;
   absl::InlinedVector<const void*, 8> addresses;
   absl::InlinedVector<Ref<Value>, 8> kept;
   for (const WalkInput& in : walk.inputs) {
@@ -187,7 +189,7 @@ Ref<Value> run_here(ContextState& state, const std::shared_ptr<Plan>& plan, Walk
   note_reuse(state, *held);
   Ref<runtime::Buffer> buffer = QuickRun(state, *held).Run(addresses.data());
   if (buffer == nullptr) {  // its errors are an ordinary run's
-    submit_scheduled(ContextState::Get(node.context, node.where), &node, value);
+    submit_scheduled(shared, &node, value);
     return value;
   }
   value->SetReady(std::move(buffer));
@@ -314,7 +316,7 @@ Ref<Value> request_value(const Tensor& tensor, SourceLocation where) {
     const bool able = walk.order.size() <= 256 && walk.outputs.size() == 1 && inputs_done(walk);
     if (able && !state->engine().core().tracing.load(std::memory_order_relaxed)) {
       if (const std::shared_ptr<Plan>& quick = find_quick(*state, walk); quick != nullptr) {
-        if (Ref<Value> value = run_here(*state, quick, walk, node, lock)) return value;
+        if (Ref<Value> value = run_here(state, quick, walk, node, lock)) return value;
       }
     }
     std::shared_ptr<Plan> plan;

@@ -16,11 +16,14 @@ namespace leat::bench {
 
 namespace {
 
-double cpu_ns() {
+double cpu_ns(clockid_t clock) {
   timespec t;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  clock_gettime(clock, &t);
   return 1e9 * static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec);
 }
+
+// Of all threads but this one.
+double others_cpu_ns() { return cpu_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_ns(CLOCK_THREAD_CPUTIME_ID); }
 
 }  // namespace
 
@@ -31,11 +34,11 @@ void idle() {
     y.wait();
     leat::wait_all();
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    const double before = cpu_ns();
+    const double before = others_cpu_ns();
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
-    used.push_back((cpu_ns() - before) * 1e-3);
+    used.push_back((others_cpu_ns() - before) * 1e-3);
   }
-  report("12", "CPU of 300 ms of idleness, from 1 ms on", spread(used), "us", "bar 0 (the sleep itself)");
+  report("12", "CPU of Leat's threads in 300 ms, from 1 ms on", spread(used), "us", "bar 0");
 }
 
 namespace {
