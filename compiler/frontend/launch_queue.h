@@ -20,7 +20,7 @@ namespace leat::frontend {
 
 class LaunchQueue {
  public:
-  LaunchQueue() = default;
+  LaunchQueue() { spares_.reserve(8); }
   ~LaunchQueue();
   LaunchQueue(const LaunchQueue&) = delete;
   LaunchQueue& operator=(const LaunchQueue&) = delete;
@@ -53,12 +53,13 @@ class LaunchQueue {
   };
   /// Runs batches until there are none.
   static void Drain(const std::shared_ptr<ContextState>& state);
-  /// Runs the oldest batch; false if there is none.
-  static bool RunOldest(const std::shared_ptr<ContextState>& state);
+  /// Runs the oldest batch; false if there is none. `gather`: after a small one, waits a little for more.
+  static bool RunOldest(const std::shared_ptr<ContextState>& state, bool gather);
   static bool RunOne(QuickRun& run, Launch& launch);
   static void RunAll(const std::shared_ptr<ContextState>& state, Batch& batch);
 
   std::deque<std::unique_ptr<Batch>> batches_;  // the oldest first
+  std::vector<std::unique_ptr<Batch>> spares_;
   std::size_t queued_ = 0;
   int workers_ = 0;  // that drain, or were called to
 };
