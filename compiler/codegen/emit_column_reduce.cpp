@@ -9,6 +9,11 @@
 namespace leat::compiler::codegen {
 
 using meaning::kReductionBlock;
+namespace {
+/// Each row of a wide matrix is another page, where the hardware prefetches nothing: a strip asks for its
+/// rows so far ahead. A prefetch beyond the last row does nothing.
+constexpr std::int64_t kRowsAhead = 16;
+}  // namespace
 
 void KernelEmitter::EmitColumnReduce() {
   // As many accumulators as hide the latency of the additions; a dear body hides it alone.
@@ -77,6 +82,23 @@ void KernelEmitter::EmitStrip(llvm::Value* lane, int vectors, llvm::Value* remai
   for (std::size_t s = 0; s < steps.size(); ++s) EmitStores(steps[s], outputs, {}, memos[s]);
 }
 
+void KernelEmitter::PrefetchRow(const std::vector<Step>& steps, llvm::Value* row) {
+  if (steps.size() < 2) return;
+  for (std::size_t v = 0; v < inputs_.size(); ++v) {
+    const Input& input = kernel_.inputs[v];
+    if (input.kind != Input::Kind::memory || input.level != Level::element ||
+        input.lane_stride != Stride::one)
+      continue;
+    const std::size_t step_bytes = static_cast<std::size_t>(lanes_) * byte_size(input.dtype);
+    const std::size_t apart = std::max<std::size_t>(1, 64 / step_bytes);  // one a cache line
+    for (std::size_t s = 0; s < steps.size(); s += apart) {
+      llvm::Value* address = ElementAddress(inputs_[v], steps[s].lane, row);
+      b_.CreateIntrinsic(llvm::Intrinsic::prefetch, {address->getType()},
+                         {address, b_.getInt32(0), b_.getInt32(3), b_.getInt32(1)});
+    }
+  }
+}
+
 void KernelEmitter::EmitColumnPass(const Pass& pass, int, std::vector<Step>& steps,
                                    std::vector<Memo>& memos) {
   std::vector<std::uint16_t> roots = StoreRoots(pass);
@@ -92,6 +114,7 @@ void KernelEmitter::EmitColumnPass(const Pass& pass, int, std::vector<Step>& ste
   const auto row = [&](llvm::Value* r, Values sums) {
     std::vector<Step> at = steps;
     std::vector<Memo> inner = memos;
+    PrefetchRow(at, b_.CreateAdd(r, I64(kRowsAhead)));
     for (std::size_t s = 0; s < at.size(); ++s) {
       at[s].row = r;
       EmitLoads(at[s], roots, inner[s]);

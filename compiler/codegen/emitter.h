@@ -131,6 +131,7 @@ class KernelEmitter {
   // emit_column_reduce.cpp
   void EmitColumnReduce();
   void EmitStrip(llvm::Value* lane, int vectors, llvm::Value* remaining);
+  void PrefetchRow(const std::vector<Step>& steps, llvm::Value* row);
   void EmitColumnPass(const Pass& pass, int number, std::vector<Step>& steps, std::vector<Memo>& memos);
   void EmitRowValues(int ready, std::vector<Step>& steps, std::vector<Memo>& memos);
 
