@@ -75,8 +75,8 @@ graph @divide(%x: i32[]) -> (i32[]) {
 }
 )";
   EXPECT_EQ(evaluate(text, {{array_of<std::int32_t>({}, {3})}}),
-            "invalid_argument: rem: integer division by zero\n  labelled modulo\n  in @divide of fused "
-            "(at inner.cpp:7)");
+            "invalid_argument: rem: integer division by zero (at inner.cpp:7)\n  labelled modulo\n"
+            "  in @divide of fused");
 }
 
 TEST(InterpretControl, CustomCall) {

@@ -30,8 +30,8 @@ TEST(Verifier, TypesThatInferenceDoesNotGive) {
   Graph g = good();
   g.nodes[2].results[0].dtype = DType::f64;
   EXPECT_EQ(error_of(g),
-            "invalid_argument: add: the result type is f32[n,3], written as f64[n,3] [C12]\n"
-            "  in %0 of @f (at a.cpp:3)");
+            "invalid_argument: add: the result type is f32[n,3], written as f64[n,3] [C12] (at a.cpp:3)\n"
+            "  in %0 of @f");
   g = good();
   g.nodes[2].results.clear();
   EXPECT_EQ(verify(g).message(), "add: has 1 results, written with 0 [C12]\n  in %0 of @f");
