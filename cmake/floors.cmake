@@ -91,7 +91,7 @@ set(LEAT_KEEP_STATICS LINKER:--wrap=__cxa_atexit LINKER:-u,__wrap___cxa_atexit)
 # A hash of the sources that decide what machine code a kernel becomes: part of the key of the disk cache, so that
 # an object never outlives its emitter. A change of any of them configures again.
 function(leat_emitter_version)
-  file(GLOB sources CONFIGURE_DEPENDS ir/ops.def ir/meaning/*.h compiler/codegen/*)
+  file(GLOB sources CONFIGURE_DEPENDS ir/ops.def ir/meaning/*.h compiler/codegen/*.* compiler/codegen/cpu/*)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${sources})
   set(all "")
   foreach(source ${sources})

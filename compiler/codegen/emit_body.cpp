@@ -57,9 +57,12 @@ void KernelEmitter::LoadUniformInput(std::uint16_t value) {
     case Input::Kind::memory:
       if (kernel_.has_reduced() && input.level == Level::element) {
         // An empty reduced dimension may come with a buffer of no bytes.
-        llvm::Value* spare = entry_alloca(b_, b_.getInt64Ty(), "spare");
-        b_.CreateStore(I64(0), spare);
-        cursor.base = b_.CreateSelect(b_.CreateICmpSGT(sizes_.back(), I64(0)), cursor.base, spare);
+        llvm::Value* none = llvm::Constant::getNullValue(value_type(input.dtype, context_));
+        SetUniform(value, emit_if(
+                              b_, b_.CreateICmpSGT(sizes_.back(), I64(0)),
+                              [&] { return Values{LoadScalar(cursor, nullptr, nullptr)}; },
+                              [&] { return Values{none}; })[0]);
+        return;
       }
       SetUniform(value, LoadScalar(cursor, nullptr, nullptr));
       return;
@@ -193,6 +196,22 @@ int KernelEmitter::CostOf(const std::vector<std::uint16_t>& roots) {
   for (std::uint16_t v = 0; v < kernel_.value_count(); ++v)
     cost += needed[v] && !known[v] ? cost_of(kernel_, v) : 0;
   return cost;
+}
+
+llvm::Value* KernelEmitter::FinishReduction(std::uint16_t value, llvm::Value* accumulated) {
+  const DType dtype = kernel_.dtype(value), accumulator = accumulator_dtype(dtype);
+  return dtype == accumulator ? accumulated : emit_convert(ir::Op::convert, accumulator, dtype, accumulated);
+}
+
+Values KernelEmitter::JoinAll(const Pass& pass, const Values& a, const Values& b, int lanes) {
+  LaneScope scope(b_, lanes, target_);
+  const std::size_t count = pass.reductions.size();
+  Values joined;
+  for (std::size_t k = 0; k < a.size(); ++k) {  // position by position: reductions cycle fastest
+    const std::uint16_t v = pass.reductions[k % count];
+    joined.push_back(emit_join(InstructionOf(v).op, accumulator_dtype(kernel_.dtype(v)), a[k], b[k]));
+  }
+  return joined;
 }
 
 }  // namespace leat::compiler::codegen

@@ -1,9 +1,9 @@
-// Emits one kernel as a function of LLVM IR, `void leat_kernel(const KernelLaunch*, i64 begin, i64 end)`.
+// What the loops of every target share when they emit a kernel as LLVM IR: the arguments, the cursors of the
+// current run, and the values of the body.
 //
-// emit_kernel is the entry. KernelEmitter is what its parts share (emit_*.cpp, by what they emit): the
-// arguments, the cursors of the current run, and the values known so far. Values live on two levels:
-// `scalars_` hold what does not vary over the lanes of the run (and its splat), a Memo what was computed for
-// one vector of lanes. One object, one emission, one thread.
+// A target derives an emitter that adds the loops around it (cpu/cpu_emitter.h, cuda/gpu_emitter.h). Values
+// live on two levels: `scalars_` hold what does not vary over the lanes of the run (and its splat), a Memo
+// what was computed for one vector of lanes (on a GPU, one lane). One object, one emission, one thread.
 //
 // Words: a run is a stretch of the lane dimension with all other indices fixed; a step is one vector of lanes
 // of it. A step may be partial: only `remaining` of its lanes exist. The body is emitted once for full and
@@ -20,17 +20,13 @@
 
 namespace leat::compiler::codegen {
 
-/// Adds the function to `module`. REQUIRES: ir::check(kernel) is "".
-void emit_kernel(const ir::Kernel& kernel, const CodeTarget& target, llvm::Module& module);
-
 using Memo = std::vector<llvm::Value*>;  // by value number; null: not known
 
 class KernelEmitter {
- public:
-  KernelEmitter(const ir::Kernel& kernel, const CodeTarget& target, llvm::Module& module);
-  void Emit();
+ protected:
+  KernelEmitter(const ir::Kernel& kernel, const CodeTarget& target, llvm::Module& module, int lanes);
+  ~KernelEmitter() = default;
 
- private:
   using Level = ir::Kernel::Level;
   using Input = ir::Kernel::Input;
   using Output = ir::Kernel::Output;
@@ -52,13 +48,15 @@ class KernelEmitter {
   };
 
   // emitter.cpp
-  void ReadArguments();
+  /// Loads the arrays of ir::KernelLaunch from where they lie. The pointers in them are of `address_space`.
+  void ReadArguments(llvm::Value* sizes, llvm::Value* accesses, llvm::Value* pointers, llvm::Value* scalars,
+                     unsigned address_space);
+  /// The memory inputs that move along the lanes by a stride known only when the kernel runs.
+  std::vector<std::uint16_t> StridedInputs() const;
   Values Decode(llvm::Value* linear);
   /// Adds `amount` to the parallel index of dimension `d`, which it takes at most to its end, with carry
   /// upwards.
   Values Advance(Values indices, int d, llvm::Value* amount);
-  void EachRun(const std::function<void(llvm::Value* count)>& body);
-  void EachRow(const std::function<void()>& body);
   void SetRun(const Values& indices);
   Cursor MakeCursor(std::uint16_t access, DType dtype, Stride lane, const Values& indices,
                     llvm::Value* pointer);
@@ -108,32 +106,10 @@ class KernelEmitter {
                   const std::vector<Pass::Stage>& stages, const Memo& memo);
   int CostOf(const std::vector<std::uint16_t>& roots);
   std::vector<std::uint16_t> StoreRoots(const Pass& pass) const;
-
-  // emit_map.cpp
-  void EmitMap();
-  /// Computes and stores the pass's outputs for all lanes of a run of `count`.
-  void EmitLaneLoop(const Pass& pass, llvm::Value* count);
-
-  // emit_transpose.cpp
-  std::vector<std::uint16_t> StridedInputs() const;
-  void EmitTransposing(const std::vector<std::uint16_t>& strided);
-  void EmitTiles(const Values& indices, llvm::Value* rows, const std::vector<std::uint16_t>& strided);
-  Values TransposeTile(Values columns);
-
-  // emit_row_reduce.cpp
-  void EmitRowReduce();
-  void EmitRowPass(const Pass& pass, int number, llvm::Value* count);
-  Values EmitChunk(const Pass& pass, llvm::Value* begin, llvm::Value* size);
-  llvm::Value* JoinLanes(ir::Op op, DType accumulator, Values vectors);
+  /// Joins partial results position by position; the pass's reductions cycle fastest.
   Values JoinAll(const Pass& pass, const Values& a, const Values& b, int lanes);
+  /// From the accumulator of a reduction to its result.
   llvm::Value* FinishReduction(std::uint16_t value, llvm::Value* accumulated);
-
-  // emit_column_reduce.cpp
-  void EmitColumnReduce();
-  void EmitStrip(llvm::Value* lane, int vectors, llvm::Value* remaining);
-  void PrefetchRow(const std::vector<Step>& steps, llvm::Value* row);
-  void EmitColumnPass(const Pass& pass, int number, std::vector<Step>& steps, std::vector<Memo>& memos);
-  void EmitRowValues(int ready, std::vector<Step>& steps, std::vector<Memo>& memos);
 
   const ir::Kernel& kernel_;
   const CodeTarget& target_;
@@ -144,7 +120,7 @@ class KernelEmitter {
   int lanes_ = 1;
   Schedule schedule_;
   // Arguments, loaded at entry.
-  llvm::Value *begin_ = nullptr, *end_ = nullptr, *faults_ = nullptr;
+  llvm::Value* faults_ = nullptr;
   Values sizes_, scalars_in_, pointers_;
   std::vector<Values> accesses_;
   // The current run.

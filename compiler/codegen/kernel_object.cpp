@@ -6,7 +6,7 @@
 
 #include <memory>
 
-#include "compiler/codegen/emitter.h"
+#include "compiler/codegen/cpu/cpu_emitter.h"
 #include "compiler/codegen/fatal_error.h"
 #include "compiler/codegen/jit.h"
 
@@ -23,7 +23,7 @@ StatusOr<std::string> with_module(const ir::Kernel& kernel, const CodeTarget& ta
   auto module = std::make_unique<llvm::Module>("kernel", *context);
   try {
     module->setTargetTriple(target.triple);
-    emit_kernel(kernel, target, *module);
+    emit_cpu_kernel(kernel, target, *module);
     if (Status status = optimize_module(*module, target); !status.ok()) return status;
     return use(*module);
   } catch (const FatalError& error) {

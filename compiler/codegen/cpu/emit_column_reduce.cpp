@@ -3,7 +3,7 @@
 // pairwise.
 #include <algorithm>
 
-#include "compiler/codegen/emitter.h"
+#include "compiler/codegen/cpu/cpu_emitter.h"
 #include "ir/meaning/reduction.h"
 
 namespace leat::compiler::codegen {
@@ -15,7 +15,7 @@ namespace {
 constexpr std::int64_t kRowsAhead = 16;
 }  // namespace
 
-void KernelEmitter::EmitColumnReduce() {
+void CpuEmitter::EmitColumnReduce() {
   // As many accumulators as hide the latency of the additions; a dear body hides it alone.
   std::size_t reductions = 1;
   std::vector<std::uint16_t> roots;
@@ -48,7 +48,7 @@ void KernelEmitter::EmitColumnReduce() {
   });
 }
 
-void KernelEmitter::EmitRowValues(int ready, std::vector<Step>& steps, std::vector<Memo>& memos) {
+void CpuEmitter::EmitRowValues(int ready, std::vector<Step>& steps, std::vector<Memo>& memos) {
   std::vector<std::uint16_t> roots;
   for (std::uint16_t v = 0; v < kernel_.value_count(); ++v) {
     const bool reduction = !IsInput(v) && ir::op_info(InstructionOf(v).op).family == ir::Family::reduce;
@@ -61,7 +61,7 @@ void KernelEmitter::EmitRowValues(int ready, std::vector<Step>& steps, std::vect
   }
 }
 
-void KernelEmitter::EmitStrip(llvm::Value* lane, int vectors, llvm::Value* remaining) {
+void CpuEmitter::EmitStrip(llvm::Value* lane, int vectors, llvm::Value* remaining) {
   std::fill(staged_in_.begin(), staged_in_.end(), -1);
   std::vector<Step> steps;
   for (int s = 0; s < vectors; ++s) {
@@ -82,7 +82,7 @@ void KernelEmitter::EmitStrip(llvm::Value* lane, int vectors, llvm::Value* remai
   for (std::size_t s = 0; s < steps.size(); ++s) EmitStores(steps[s], outputs, {}, memos[s]);
 }
 
-void KernelEmitter::PrefetchRow(const std::vector<Step>& steps, llvm::Value* row) {
+void CpuEmitter::PrefetchRow(const std::vector<Step>& steps, llvm::Value* row) {
   if (steps.size() < 2) return;
   for (std::size_t v = 0; v < inputs_.size(); ++v) {
     const Input& input = kernel_.inputs[v];
@@ -99,8 +99,7 @@ void KernelEmitter::PrefetchRow(const std::vector<Step>& steps, llvm::Value* row
   }
 }
 
-void KernelEmitter::EmitColumnPass(const Pass& pass, int, std::vector<Step>& steps,
-                                   std::vector<Memo>& memos) {
+void CpuEmitter::EmitColumnPass(const Pass& pass, int, std::vector<Step>& steps, std::vector<Memo>& memos) {
   std::vector<std::uint16_t> roots = StoreRoots(pass);
   Values start, empty;
   for (std::size_t s = 0; s < steps.size(); ++s) {

@@ -3,7 +3,7 @@
 // 64 lanes hold the partial results of a chunk of 4096 elements. A light body keeps them in registers; they
 // spill to the stack for the rest of a chunk, which is less than 64 elements. A dear body works on the stack
 // only, so that it is emitted once: its own latency hides that of the memory.
-#include "compiler/codegen/emitter.h"
+#include "compiler/codegen/cpu/cpu_emitter.h"
 #include "ir/meaning/reduction.h"
 
 namespace leat::compiler::codegen {
@@ -18,7 +18,7 @@ constexpr int kAccumulatorVectors = 12;
 
 }  // namespace
 
-void KernelEmitter::EmitRowReduce() {
+void CpuEmitter::EmitRowReduce() {
   EachRow([&] {
     std::fill(scalars_.begin(), scalars_.end(), nullptr);
     std::fill(splats_.begin(), splats_.end(), nullptr);
@@ -40,7 +40,7 @@ void KernelEmitter::EmitRowReduce() {
   });
 }
 
-void KernelEmitter::EmitRowPass(const Pass& pass, int, llvm::Value* count) {
+void CpuEmitter::EmitRowPass(const Pass& pass, int, llvm::Value* count) {
   if (pass.reductions.empty()) {
     EmitLaneLoop(pass, count);
     return;
@@ -68,23 +68,7 @@ void KernelEmitter::EmitRowPass(const Pass& pass, int, llvm::Value* count) {
   }
 }
 
-llvm::Value* KernelEmitter::FinishReduction(std::uint16_t value, llvm::Value* accumulated) {
-  const DType dtype = kernel_.dtype(value), accumulator = accumulator_dtype(dtype);
-  return dtype == accumulator ? accumulated : emit_convert(ir::Op::convert, accumulator, dtype, accumulated);
-}
-
-Values KernelEmitter::JoinAll(const Pass& pass, const Values& a, const Values& b, int lanes) {
-  LaneScope scope(b_, lanes, target_);
-  const std::size_t count = pass.reductions.size();
-  Values joined;
-  for (std::size_t k = 0; k < a.size(); ++k) {  // position by position: reductions cycle fastest
-    const std::uint16_t v = pass.reductions[k % count];
-    joined.push_back(emit_join(InstructionOf(v).op, accumulator_dtype(kernel_.dtype(v)), a[k], b[k]));
-  }
-  return joined;
-}
-
-llvm::Value* KernelEmitter::JoinLanes(ir::Op op, DType accumulator, Values vectors) {
+llvm::Value* CpuEmitter::JoinLanes(ir::Op op, DType accumulator, Values vectors) {
   for (std::size_t half = vectors.size() / 2; half > 0; half /= 2) {
     for (std::size_t k = 0; k < half; ++k)
       vectors[k] = emit_join(op, accumulator, vectors[k], vectors[k + half]);
@@ -103,7 +87,7 @@ llvm::Value* KernelEmitter::JoinLanes(ir::Op op, DType accumulator, Values vecto
   return v;
 }
 
-Values KernelEmitter::EmitChunk(const Pass& pass, llvm::Value* begin, llvm::Value* size) {
+Values CpuEmitter::EmitChunk(const Pass& pass, llvm::Value* begin, llvm::Value* size) {
   const std::size_t count = pass.reductions.size();
   const int vectors = static_cast<int>(kReductionLanes) / lanes_;
   std::vector<std::uint16_t> roots = StoreRoots(pass);

@@ -6,20 +6,11 @@
 // that it reads is read once. 2048x2048 f32, AVX2: 87 ms by single elements.
 #include <algorithm>
 
-#include "compiler/codegen/emitter.h"
+#include "compiler/codegen/cpu/cpu_emitter.h"
 
 namespace leat::compiler::codegen {
 
-std::vector<std::uint16_t> KernelEmitter::StridedInputs() const {
-  std::vector<std::uint16_t> strided;
-  for (std::uint16_t v = 0; v < kernel_.inputs.size(); ++v) {
-    const Input& input = kernel_.inputs[v];
-    if (input.kind == Input::Kind::memory && input.lane_stride == Stride::any) strided.push_back(v);
-  }
-  return strided;
-}
-
-void KernelEmitter::EmitTransposing(const std::vector<std::uint16_t>& strided) {
+void CpuEmitter::EmitTransposing(const std::vector<std::uint16_t>& strided) {
   const int last = kernel_.parallel_rank - 1, second = last - 1;
   const auto minor = static_cast<std::size_t>(last), across = static_cast<std::size_t>(second);
   llvm::Value* fits = b_.getTrue();
@@ -75,7 +66,7 @@ void KernelEmitter::EmitTransposing(const std::vector<std::uint16_t>& strided) {
   b_.SetInsertPoint(done);
 }
 
-Values KernelEmitter::TransposeTile(Values columns) {
+Values CpuEmitter::TransposeTile(Values columns) {
   // Swaps the off-diagonal quarters of blocks of twice `b` rows and columns, for every power of two b.
   for (int b = lanes_ / 2; b > 0; b /= 2) {
     std::vector<int> low, high;
@@ -94,8 +85,8 @@ Values KernelEmitter::TransposeTile(Values columns) {
   return columns;
 }
 
-void KernelEmitter::EmitTiles(const Values& indices, llvm::Value* rows,
-                              const std::vector<std::uint16_t>& strided) {
+void CpuEmitter::EmitTiles(const Values& indices, llvm::Value* rows,
+                           const std::vector<std::uint16_t>& strided) {
   const std::size_t across = kernel_.parallel_rank - 2u, minor = kernel_.parallel_rank - 1u;
   const Pass& pass = schedule_.passes.back();
   const std::vector<std::uint16_t> roots = StoreRoots(pass);

@@ -1,9 +1,9 @@
 // Map kernels: runs along the minor-most dimension, vectors of lanes along a run.
-#include "compiler/codegen/emitter.h"
+#include "compiler/codegen/cpu/cpu_emitter.h"
 
 namespace leat::compiler::codegen {
 
-void KernelEmitter::EmitMap() {
+void CpuEmitter::EmitMap() {
   if (const std::vector<std::uint16_t> strided = StridedInputs();
       kernel_.parallel_rank > 1 && !strided.empty()) {
     EmitTransposing(strided);
@@ -15,7 +15,7 @@ void KernelEmitter::EmitMap() {
   });
 }
 
-void KernelEmitter::EmitLaneLoop(const Pass& pass, llvm::Value* count) {
+void CpuEmitter::EmitLaneLoop(const Pass& pass, llvm::Value* count) {
   const std::vector<std::uint16_t> roots = StoreRoots(pass);
   const int cost = CostOf(roots);
   // Unrolled so that the loads of a cheap body overlap; a dear one overlaps by itself, and compiles once.
