@@ -16,6 +16,9 @@ thread_local constinit Context* t_current = nullptr;
 
 Context::Context(ContextOptions options) : state_(frontend::ContextState::Create(std::move(options))) {}
 
+Context::Context(const Engine& engine, ContextOptions options)
+    : state_(frontend::ContextState::Create(std::move(options), engine.state())) {}
+
 Context::~Context() { state_->Shutdown(); }
 
 Context& Context::Default() {
@@ -35,7 +38,7 @@ Context::Scope::~Scope() { t_current = outer_; }
 void Context::wait_all(SourceLocation where) {
   BlockGuard::Report("wait_all", where, true);
   if (!state_->open()) return;
-  const Status s = state_->engine().WaitIdle();
+  const Status s = state_->engine().WaitIdle(state_->group().get());
   if (!s.ok()) frontend::fail(s, where);
 }
 

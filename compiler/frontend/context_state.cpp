@@ -30,15 +30,42 @@ std::uint32_t fork_generation() {
   return g_forks.load(std::memory_order_relaxed);
 }
 
-runtime::EngineOptions engine_options(const ContextOptions& o) {
-  runtime::EngineOptions e;
+EngineOptions engine_options(const ContextOptions& o) {
+  EngineOptions e;
   e.workers = o.workers;
-  e.virtual_devices = o.cpu_devices;
+  e.cpu_devices = o.cpu_devices;
   e.memory_limit = o.memory_limit;
   e.max_bytes_in_flight = o.max_bytes_in_flight;
   e.max_runs_in_flight = o.max_runs_in_flight;
   e.synchronous = o.synchronous;
   return e;
+}
+
+void refuse_engine_options(const ContextOptions& o) {
+  const ContextOptions unset;
+  const auto check = [](bool set, const char* name) {
+    if (set) {
+      throw Error(Status(Code::invalid_argument,
+                         std::string("Context: ") + name + " is an option of the engine that is shared"));
+    }
+  };
+  check(o.workers != unset.workers, "workers");
+  check(o.cpu_devices != unset.cpu_devices, "cpu_devices");
+  check(o.max_bytes_in_flight != unset.max_bytes_in_flight, "max_bytes_in_flight");
+  check(o.max_runs_in_flight != unset.max_runs_in_flight, "max_runs_in_flight");
+  check(o.memory_limit != unset.memory_limit, "memory_limit");
+  check(o.synchronous != unset.synchronous, "synchronous");
+}
+
+ContextOptions with_engine(ContextOptions o, const runtime::Engine& engine) {
+  const EngineOptions& e = engine.options();
+  o.workers = e.workers;
+  o.cpu_devices = e.cpu_devices;
+  o.max_bytes_in_flight = e.max_bytes_in_flight;
+  o.max_runs_in_flight = e.max_runs_in_flight;
+  o.memory_limit = e.memory_limit;
+  o.synchronous = e.synchronous;
+  return o;
 }
 
 // A user's function as the layers below call it: nothing that it throws gets past here.
@@ -63,15 +90,13 @@ ir::CustomFunction guard_custom(std::string name, CustomFunction function) {
 
 }  // namespace
 
-ContextState::ContextState(std::uint32_t id, ContextOptions options)
+ContextState::ContextState(std::uint32_t id, ContextOptions options, std::shared_ptr<runtime::Engine> engine)
     : id_(id),
-      options_(std::move(options)),
+      engine_(std::move(engine)),
+      options_(with_engine(std::move(options), *engine_)),
       fork_generation_(fork_generation()),
       plans_(static_cast<std::size_t>(std::max<std::int64_t>(0, options_.plan_cache_entries))),
       launches_(std::make_unique<LaunchQueue>()) {
-  auto engine = runtime::Engine::Create(engine_options(options_));
-  if (!engine.ok()) throw Error(engine.status());
-  engine_ = *std::move(engine);
   compiler::CodeOptions code;
   code.cache_folder = options_.cache_folder;
   code.vector_bits = options_.vector_bits;
@@ -79,10 +104,10 @@ ContextState::ContextState(std::uint32_t id, ContextOptions options)
     code.background = [this](std::function<void()> job) {
       // Once the Context is closing nobody waits for machine code any more.
       engine_->Schedule(
-          [this, job = std::move(job)] {
-            if (open()) job();
+          [group = group_, job = std::move(job)] {
+            if (!group->retired()) job();
           },
-          runtime::Priority::low);
+          runtime::Priority::low, group_);
     };
   }
   code_ = compiler::make_code_cache(std::move(code));
@@ -90,14 +115,20 @@ ContextState::ContextState(std::uint32_t id, ContextOptions options)
 
 ContextState::~ContextState() { Shutdown(); }
 
-std::shared_ptr<ContextState> ContextState::Create(ContextOptions options) {
+std::shared_ptr<ContextState> ContextState::Create(ContextOptions options,
+                                                   std::shared_ptr<runtime::Engine> shared) {
+  if (shared == nullptr) {
+    shared = Engine(engine_options(options)).state();
+  } else {
+    refuse_engine_options(options);
+  }
   Registry& r = registry();
   std::uint32_t id;
   {
     const std::unique_lock lock(r.mutex);
     id = r.next_id++;
   }
-  auto state = std::make_shared<ContextState>(id, std::move(options));
+  auto state = std::make_shared<ContextState>(id, std::move(options), std::move(shared));
   const std::unique_lock lock(r.mutex);
   r.states.emplace(id, state);
   return state;
@@ -138,13 +169,13 @@ void ContextState::Shutdown() noexcept {
   for (std::int32_t n = users_.load(); n != 0; n = users_.load()) users_.wait(n);
   last_stats_ = stats();
   if (fork_generation_ == g_forks.load(std::memory_order_relaxed)) {
-    engine_->Stop();  // the planning that is under way still finds it, and the code cache
+    engine_->Retire(*group_);  // the planning that is under way still finds it, and the code cache
     if (!runtime::Engine::OnPoolThread()) {
       engine_.reset();
       code_.reset();
     }
   } else {
-    static_cast<void>(engine_.release());  // a forked child has no threads to wait for
+    new std::shared_ptr<runtime::Engine>(std::move(engine_));  // a forked child has no threads to wait for
     code_.reset();
   }
   plans_.Clear();
@@ -166,7 +197,7 @@ compiler::CompileOptions ContextState::compile_options() {
            : options_.tier == Tier::machine_code ? compiler::Tier::machine_code
                                                  : compiler::Tier::automatic;
   o.devices.clear();
-  for (int d = 0; d < std::max(1, options_.cpu_devices); ++d) {
+  for (int d = 0; d < options_.cpu_devices; ++d) {
     compiler::DeviceDescription device;
     device.name = "cpu:" + std::to_string(d);
     device.workers = engine_->workers();

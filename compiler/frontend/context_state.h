@@ -22,13 +22,15 @@ class LaunchQueue;
 
 class ContextState {
  public:
-  static std::shared_ptr<ContextState> Create(ContextOptions options);  // throws Error
+  /// On an engine of its own, or on this one. Throws Error.
+  static std::shared_ptr<ContextState> Create(ContextOptions options,
+                                              std::shared_ptr<runtime::Engine> shared = nullptr);
   /// The open Context of this id, or null. Fast for the one that the thread used last.
   static const std::shared_ptr<ContextState>& Find(std::uint32_t id);
   /// The same, or throws context_gone.
   static const std::shared_ptr<ContextState>& Get(std::uint32_t id, SourceLocation where);
 
-  ContextState(std::uint32_t id, ContextOptions options);
+  ContextState(std::uint32_t id, ContextOptions options, std::shared_ptr<runtime::Engine> engine);
   ~ContextState();
   void Shutdown() noexcept;
   bool open() const { return open_.load(std::memory_order_acquire); }
@@ -36,6 +38,12 @@ class ContextState {
   std::uint32_t id() const { return id_; }
   const ContextOptions& options() const { return options_; }
   runtime::Engine& engine() { return *engine_; }
+  /// What of the engine's work is this Context's.
+  const runtime::Ref<runtime::RunGroup>& group() const { return group_; }
+  /// Runs `job` on the pool, as this Context's.
+  void Schedule(std::function<void()> job) {
+    engine_->Schedule(std::move(job), runtime::Priority::high, group_);
+  }
   compiler::CodeCache& code() { return *code_; }
   PlanCache& plans() { return plans_; }
   LaunchQueue& launches() { return *launches_; }
@@ -76,12 +84,13 @@ class ContextState {
 
  private:
   const std::uint32_t id_;
-  const ContextOptions options_;
+  std::shared_ptr<runtime::Engine> engine_;
+  const runtime::Ref<runtime::RunGroup> group_ = runtime::make_ref<runtime::RunGroup>();
+  const ContextOptions options_;  // those of the engine are as it made them
   const std::uint32_t fork_generation_;
   std::atomic<bool> open_{true};
   std::atomic<std::int32_t> users_{0};
   std::unique_ptr<compiler::CodeCache> code_;
-  std::unique_ptr<runtime::Engine> engine_;
   PlanCache plans_;
   std::unique_ptr<LaunchQueue> launches_;
   mutable std::mutex custom_mutex_;

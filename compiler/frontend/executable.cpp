@@ -192,6 +192,7 @@ StatusOr<std::vector<Future>> Executable::Run(RunArguments a) const {
     const ContextState::Use use(*s.context);
     lock.unlock();
     s.context->runs.fetch_add(1, std::memory_order_relaxed);
+    request.group = s.context->group();
     s.context->engine().Submit(std::move(request));
   }
   return futures;

@@ -228,6 +228,7 @@ std::vector<Tensor> CompiledBody::Call(std::span<const Tensor> arguments, Source
     request.plan = [state, t] { return frontend::make_plan(*state, t->plan, *t->snapshot); };
   }
   state->runs.fetch_add(1, std::memory_order_relaxed);
+  request.group = state->group();
   state->engine().Submit(std::move(request));
   return results;
 }

@@ -66,7 +66,7 @@ void Future::Then(std::function<void(StatusOr<Tensor>)> callback) const {
       callback(self.Result());
       return;
     }
-    state->engine().Schedule([self, callback = std::move(callback)] { callback(self.Result()); });
+    state->Schedule([self, callback = std::move(callback)] { callback(self.Result()); });
   });
 }
 

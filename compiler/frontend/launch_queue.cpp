@@ -132,7 +132,7 @@ void LaunchQueue::Follow(Then then, const std::shared_ptr<ContextState>& state) 
     return;
   }
   try {
-    state->engine().Schedule([state] { Drain(state); });
+    state->Schedule([state] { Drain(state); });
   } catch (const std::bad_alloc&) {
     Drain(state);  // somebody has to
   }

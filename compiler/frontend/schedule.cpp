@@ -35,6 +35,7 @@ Walk& scratch_walk() {
 
 void run_now(ContextState& state, Plan& plan, const Walk& walk, std::unique_lock<GraphMutex>& lock) {
   runtime::RunRequest request;
+  request.group = state.group();
   request.program = plan.program;
   fill_inputs(state, walk, request.inputs);
   fill_places(walk, request);
@@ -103,6 +104,7 @@ StatusOr<Ref<runtime::Run>> submit(const std::shared_ptr<ContextState>& held, Wa
   bool known = false;
   const std::shared_ptr<Plan> plan = find_plan(state, walk, known);
   runtime::RunRequest request;
+  request.group = state.group();
   fill_inputs(state, walk, request.inputs);
   fill_places(walk, request);
   if (known) {

@@ -5,6 +5,8 @@
 // ~Context cancels what is in flight, comes to rest and never throws; ready values stay readable,
 // everything else answers context_gone.
 //
+// A Context makes an Engine (leat/engine.h) of its own, or shares one with others.
+//
 //   Context context({.workers = 2, .max_bytes_in_flight = 1 << 30});
 //   Context::Scope scope(context);         // current on this thread while `scope` lives
 //   Tensor y = ones({1000}) + 1;
@@ -18,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "leat/engine.h"
 #include "leat/eval.h"
 #include "leat/tensor.h"
 
@@ -36,12 +39,14 @@ enum class Tier : std::uint8_t {
 };
 
 struct ContextOptions {
-  int workers = 0;                         // threads that compute at once; 0: as many as this process may use
-  int cpu_devices = 1;                     // cpu:0, and virtual CPUs with memory of their own
-  std::int64_t max_bytes_in_flight = 0;    // bound on the memory of runs in flight; 0: none
-  int max_runs_in_flight = 0;              // bound on runs in flight; 0: 1024
-  std::int64_t memory_limit = 0;           // bytes per device, in tensors and caches; 0: none
-  bool synchronous = false;                // debug: eval() waits, so that an error appears where it is caused
+  // Of the engine that the Context makes, see EngineOptions.
+  int workers = 0;                       // threads that compute at once; 0: as many as this process may use
+  int cpu_devices = 1;                   // cpu:0, and virtual CPUs with memory of their own
+  std::int64_t max_bytes_in_flight = 0;  // bound on the memory of runs in flight; 0: none
+  int max_runs_in_flight = 0;            // bound on runs in flight; 0: 1024
+  std::int64_t memory_limit = 0;         // bytes per device, in tensors and caches; 0: none
+  bool synchronous = false;              // debug: eval() waits, so that an error appears where it is caused
+  // Its own.
   bool exact_contractions = false;         // no library contractions: bits that never depend on the machine
   Tier tier = Tier::automatic;             // when kernels get machine code
   bool fuse = true;                        // debug: false keeps every op a step of its own
@@ -61,7 +66,7 @@ struct ContextStats {
   std::uint64_t disk_hits = 0;  // kernels found in the cache folder
   double compile_seconds = 0;
   std::uint64_t recomputed_bytes = 0;  // computed again because nobody kept them
-  std::int64_t bytes_live = 0;
+  std::int64_t bytes_live = 0;         // these two: of the engine
   std::int64_t bytes_peak = 0;
   std::uint64_t auto_flushes = 0;
 };
@@ -87,7 +92,10 @@ struct TensorType {
 
 class Context {
  public:
+  /// Throws as Engine does.
   explicit Context(ContextOptions options = {});
+  /// On a shared engine. Throws invalid_argument if an option of the engine's is set here.
+  explicit Context(const Engine& engine, ContextOptions options = {});
   ~Context();
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
@@ -108,9 +116,10 @@ class Context {
     Context* outer_;
   };
 
-  /// Blocks until nothing is in flight. Faults stay in their values.
+  /// Blocks until nothing of this Context is in flight. Faults stay in their values.
   void wait_all(SourceLocation where = SourceLocation::current());
   ContextStats stats() const;
+  /// With what its engine made of them.
   const ContextOptions& options() const;
   int worker_count() const;
 

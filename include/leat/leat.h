@@ -4,6 +4,7 @@
 //   create.h      tensors from data and formulas     context.h     devices, workers, limits, custom ops
 //   elementwise.h, ops.h, nn.h   functions           random.h      Generator
 //   function.h    compile(f)                         block_guard.h finds hidden blocking
+//   engine.h      one pool for several Contexts, your threads and allocator
 //   npy.h, dlpack.h              exchange            executable.h, graph_builder.h, future.h   the explicit
 //   level
 #pragma once
@@ -14,6 +15,7 @@
 #include "leat/dlpack.h"
 #include "leat/dtype.h"
 #include "leat/elementwise.h"
+#include "leat/engine.h"
 #include "leat/eval.h"
 #include "leat/executable.h"
 #include "leat/function.h"

@@ -27,6 +27,7 @@ bool Admission::Reserve(RunState& run, bool force) {
   ++in_flight_;
   ++known_;
   ++submitted_;
+  if (run.request.group) run.request.group->Add();
   reserved_bytes_ += run.reserved_bytes;
   run.AddRef();
   run.next = first_;
@@ -124,6 +125,7 @@ void Admission::Forget(RunState& run) {
     if (run.next) run.next->previous = run.previous;
     run.previous = run.next = nullptr;
     --known_;
+    if (run.request.group) run.request.group->Remove();
     changed_.notify_all();  // under the lock: who waits for idleness may destroy this
   }
   run.RefCounted::Release();
@@ -134,10 +136,12 @@ void Admission::NotifyIdle() {
   changed_.notify_all();
 }
 
-std::vector<Ref<RunState>> Admission::Runs() const {
+std::vector<Ref<RunState>> Admission::Runs(const RunGroup* group) const {
   std::vector<Ref<RunState>> runs;
   const std::lock_guard lock(mutex_);
-  for (RunState* run = first_; run; run = run->next) runs.push_back(Ref<RunState>::Share(run));
+  for (RunState* run = first_; run; run = run->next) {
+    if (group == nullptr || run->request.group.get() == group) runs.push_back(Ref<RunState>::Share(run));
+  }
   return runs;
 }
 

@@ -44,11 +44,17 @@ class Admission {
   /// Blocks until no run is known and `idle_too()`, which is looked at again at every NotifyIdle.
   template <class Idle>
   void AwaitIdle(const Idle& idle_too) {
+    Await([&] { return known_ == 0 && idle_too(); });
+  }
+  /// Blocks until `met()`, which is looked at again whenever a run is over and at every NotifyIdle.
+  template <class Condition>
+  void Await(const Condition& met) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return known_ == 0 && idle_too(); });
+    changed_.wait(lock, met);
   }
   void NotifyIdle();
-  std::vector<Ref<RunState>> Runs() const;
+  /// Those in flight: of the group, or all.
+  std::vector<Ref<RunState>> Runs(const RunGroup* group = nullptr) const;
   RunState* at(std::uint32_t slot) const { return slots_[slot].load(std::memory_order_acquire); }
   void FillStats(EngineStats& stats) const;
 

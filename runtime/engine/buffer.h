@@ -17,6 +17,7 @@
 #include <memory>
 #include <mutex>
 
+#include "leat/engine.h"
 #include "leat/status.h"
 #include "runtime/program/program.h"
 #include "runtime/ref.h"
@@ -25,14 +26,7 @@ namespace leat::runtime {
 
 inline constexpr std::size_t kBufferAlignment = 64;
 
-/// Where blocks come from; an embedder may bring its own. Called from any thread.
-class Allocator {
- public:
-  virtual ~Allocator() = default;
-  /// A block aligned to `alignment`, or null when there is none.
-  virtual void* Allocate(std::size_t bytes, std::size_t alignment) = 0;
-  virtual void Free(void* block, std::size_t bytes, std::size_t alignment) noexcept = 0;
-};
+using leat::Allocator;
 /// The aligned operator new of the process.
 std::shared_ptr<Allocator> default_allocator();
 

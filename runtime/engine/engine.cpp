@@ -26,6 +26,14 @@ Ref<RunState> make_run(const std::shared_ptr<EngineCore>& core, RunRequest reque
   return make_ref<RunState>(core, std::move(request), core->next_run.fetch_add(1, std::memory_order_relaxed));
 }
 
+Status gone() { return Status(Code::context_gone, "the Context was destroyed before the run was done"); }
+
+// What stands against a run in the name of this group.
+Status check_usable(const EngineCore& core, const RunRequest& request) {
+  if (Status s = core.CheckUsable(); !s.ok()) return s;
+  return request.group && request.group->retired() ? gone() : Status();
+}
+
 void begin(EngineCore& core, RunState& run) {
   // Binding takes some 0.1 us a buffer: of many it is not the caller's to do.
   constexpr std::size_t kMostBound = 64;
@@ -33,7 +41,8 @@ void begin(EngineCore& core, RunState& run) {
   if (run.request.program && run.request.inputs.size() + run.request.outputs.size() <= kMostBound) {
     run.Plan();
   } else {
-    core.pool.Schedule([run = Ref<RunState>::Share(&run)] { run->Plan(); }, Priority::high);
+    core.pool.Schedule({[run = Ref<RunState>::Share(&run)] { run->Plan(); }, run.request.group},
+                       Priority::high);
   }
 }
 
@@ -65,8 +74,7 @@ StatusOr<std::unique_ptr<Engine>> Engine::Create(EngineOptions options) {
     return Status(Code::invalid_argument, "engine: " + std::move(what));
   };
   if (options.workers < 0 || options.workers > 4096) return bad("workers must be 0 to 4096");
-  if (options.virtual_devices < 1 || options.virtual_devices > 256)
-    return bad("virtual_devices must be 1 to 256");
+  if (options.cpu_devices < 1 || options.cpu_devices > 256) return bad("cpu_devices must be 1 to 256");
   if (options.memory_limit < 0 || options.max_bytes_in_flight < 0) return bad("a limit is negative");
   if (options.max_runs_in_flight < 0 || options.max_runs_in_flight > static_cast<int>(kRunSlots)) {
     return bad("max_runs_in_flight must be 0 to " + std::to_string(kRunSlots));
@@ -107,7 +115,7 @@ void Engine::Stop() {
   for (const Ref<RunState>& run : core_->admission.Runs()) {
     run->Fail(Status(Code::context_gone, "the engine was destroyed before the run was done"));
   }
-  core_->pool.DropLowPriority();
+  core_->pool.DropLowPriority(nullptr);
   const auto close = [](const std::shared_ptr<EngineCore>& core) {
     core->Kick();
     if (core->pool.synchronous()) core->pool.Drain();
@@ -128,7 +136,8 @@ void Engine::Stop() {
 bool Engine::OnPoolThread() { return this_place().worker != nullptr || this_place().inside > 0; }
 
 Ref<Run> Engine::Submit(RunRequest request) {
-  if (Status s = core_->CheckUsable(); !s.ok()) return stillborn(core_, std::move(request), std::move(s));
+  if (Status s = check_usable(*core_, request); !s.ok())
+    return stillborn(core_, std::move(request), std::move(s));
   const Ref<RunState> run = make_run(core_, std::move(request));
   const bool never_wait = core_->pool.synchronous() || OnPoolThread();
   for (;;) {
@@ -141,7 +150,7 @@ Ref<Run> Engine::Submit(RunRequest request) {
 }
 
 StatusOr<Ref<Run>> Engine::TrySubmit(RunRequest request) {
-  if (Status s = core_->CheckUsable(); !s.ok()) return s;
+  if (Status s = check_usable(*core_, request); !s.ok()) return s;
   if (!request.program) {
     if (!request.plan) return Status(Code::invalid_argument, "a run without a program");
     StatusOr<std::shared_ptr<const Program>> planned = request.plan();
@@ -166,7 +175,7 @@ StatusOr<Ref<Run>> Engine::TrySubmit(RunRequest request) {
 }
 
 Status Engine::RunInline(RunRequest request) {
-  if (Status s = core_->CheckUsable(); !s.ok()) {
+  if (Status s = check_usable(*core_, request); !s.ok()) {
     stillborn(core_, std::move(request), s);
     return s;
   }
@@ -182,18 +191,30 @@ Status Engine::RunInline(RunRequest request) {
   return run->status();
 }
 
-void Engine::Schedule(std::function<void()> job, Priority priority) {
-  core_->pool.Schedule(std::move(job), priority);
+void Engine::Schedule(std::function<void()> job, Priority priority, Ref<RunGroup> group) {
+  core_->pool.Schedule({std::move(job), std::move(group)}, priority);
 }
 
-Status Engine::WaitIdle() {
+Status Engine::WaitIdle(const RunGroup* group) {
   if (Status s = core_->CheckUsable(); !s.ok()) return s;
   if (OnPoolThread()) {
     return Status(Code::would_deadlock, "waiting for an idle engine on a thread of its pool could never end");
   }
   if (core_->pool.synchronous()) core_->pool.Drain();
-  core_->admission.AwaitIdle([&] { return core_->pool.jobs_pending() == 0; });
+  if (group != nullptr) {
+    core_->admission.Await([&] { return group->idle(); });
+  } else {
+    core_->admission.AwaitIdle([&] { return core_->pool.jobs_pending() == 0; });
+  }
   return {};
+}
+
+void Engine::Retire(RunGroup& group) {
+  group.Retire();
+  for (const Ref<RunState>& run : core_->admission.Runs(&group)) run->Fail(gone());
+  core_->pool.DropLowPriority(&group);
+  core_->Kick();
+  WaitIdle(&group).IgnoreError();  // refused on a thread of the pool
 }
 
 StatusOr<Ref<Buffer>> Engine::Allocate(std::size_t bytes, DeviceId device) {

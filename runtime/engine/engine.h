@@ -15,41 +15,18 @@
 #include <string>
 #include <vector>
 
+#include "leat/engine.h"
 #include "leat/status.h"
 #include "runtime/engine/buffer.h"
+#include "runtime/engine/run_group.h"
 #include "runtime/engine/trace.h"
 #include "runtime/engine/value.h"
 #include "runtime/executor/run.h"
 
 namespace leat::runtime {
 
-/// Threads lent by the embedder. Post is called from any thread, must not run the job before it returns, and
-/// must run every job at some time; jobs run for as long as there is work and then return. At most
-/// EngineOptions::workers of them are under way at once.
-class ExecutorHook {
- public:
-  virtual ~ExecutorHook() = default;
-  virtual void Post(std::function<void()> job) = 0;
-};
-
-struct EngineOptions {
-  /// Threads that compute at once; 0: as many as affinity and the cgroup quota allow. The pool has that many;
-  /// while a caller helps in Wait it takes the seat of one of them.
-  int workers = 0;
-  int virtual_devices = 1;        // cpu:0 .. cpu:n-1, each with memory of its own
-  std::int64_t memory_limit = 0;  // bytes per device, in buffers and caches; 0: none
-  std::int64_t max_bytes_in_flight =
-      0;                       // sum of the peaks of started runs; 0: none. A larger run goes alone.
-  int max_runs_in_flight = 0;  // submitted and not at rest; 0: 1024
-  bool synchronous = false;    // no threads: Submit returns when the run is at rest
-  /// How long an idle worker or waiting caller looks for work before it sleeps. 20 us: a sleeping worker
-  /// takes 5 to 60 us to wake, a spinning one 0.3.
-  double spin_us = 20;
-  /// Test hook: no sequential path for small programs.
-  bool always_concurrent = false;
-  std::shared_ptr<Allocator> allocator{};    // null: default_allocator()
-  std::shared_ptr<ExecutorHook> executor{};  // null: threads of the engine's own
-};
+using leat::EngineOptions;
+using leat::ExecutorHook;
 
 enum class Priority : std::uint8_t { high, low };
 
@@ -82,9 +59,13 @@ class Engine {
   Status RunInline(RunRequest request);
 
   /// Runs `job` on the pool. Low priority (compilation) takes at most workers-1 threads (one of one).
-  void Schedule(std::function<void()> job, Priority priority = Priority::high);
-  /// Blocks until no run is in flight and no job queued; would_deadlock on a thread of the pool.
-  Status WaitIdle();
+  void Schedule(std::function<void()> job, Priority priority = Priority::high, Ref<RunGroup> group = {});
+  /// Blocks until no run is in flight and no job queued, of the group or of all; would_deadlock on a thread
+  /// of the pool.
+  Status WaitIdle(const RunGroup* group = nullptr);
+  /// Cancels what has not run of the group and comes to rest, unless on a thread of the pool. What is
+  /// submitted in its name from now on fails.
+  void Retire(RunGroup& group);
 
   StatusOr<Ref<Buffer>> Allocate(std::size_t bytes, DeviceId device = 0);
   Memory& memory(DeviceId device = 0);

@@ -14,7 +14,7 @@ std::atomic<std::uint32_t> forks{0};
 
 Memories make_memories(const EngineOptions& options) {
   Memories memories;
-  for (int d = 0; d < options.virtual_devices; ++d) {
+  for (int d = 0; d < options.cpu_devices; ++d) {
     memories.push_back(make_ref<Memory>(static_cast<DeviceId>(d), options.allocator, options.memory_limit));
   }
   return memories;

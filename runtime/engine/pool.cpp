@@ -106,8 +106,9 @@ Item Pool::TakeInjected() {
   return item;
 }
 
-void Pool::Schedule(std::function<void()> job, Priority priority) {
+void Pool::Schedule(Job job, Priority priority) {
   jobs_pending_.fetch_add(1, std::memory_order_seq_cst);
+  if (job.group) job.group->Add();
   {
     const std::lock_guard lock(mutex_);
     (priority == Priority::high ? high_jobs_ : low_jobs_).push_back(std::move(job));
@@ -121,15 +122,27 @@ void Pool::Schedule(std::function<void()> job, Priority priority) {
   if (spinners(s) == 0 && sleepers(s) > helpers(s)) WakeOne(nullptr);
 }
 
-void Pool::DropLowPriority() {
-  std::deque<std::function<void()>> dropped;
+void Pool::DropLowPriority(const RunGroup* group) {
+  std::deque<Job> dropped;
   {
     const std::lock_guard lock(mutex_);
-    dropped.swap(low_jobs_);
-    low_.store(0, std::memory_order_seq_cst);
+    const auto first = std::stable_partition(low_jobs_.begin(), low_jobs_.end(), [&](const Job& job) {
+      return group != nullptr && job.group.get() != group;
+    });
+    dropped.assign(std::move_iterator(first), std::move_iterator(low_jobs_.end()));
+    low_jobs_.erase(first, low_jobs_.end());
+    low_.store(static_cast<std::uint32_t>(low_jobs_.size()), std::memory_order_seq_cst);
   }
-  const auto n = static_cast<std::int64_t>(dropped.size());
-  if (n > 0 && jobs_pending_.fetch_sub(n, std::memory_order_seq_cst) == n && on_jobs_done) on_jobs_done();
+  for (Job& job : dropped) {
+    job.run = nullptr;
+    JobOver(job.group);
+  }
+}
+
+void Pool::JobOver(const Ref<RunGroup>& group) {
+  const bool group_idle = group && group->Remove();
+  const bool all_done = jobs_pending_.fetch_sub(1, std::memory_order_seq_cst) == 1;
+  if ((group_idle || all_done) && on_jobs_done) on_jobs_done();
 }
 
 bool Pool::TakeJob(Work& work, bool low) {
@@ -139,7 +152,7 @@ bool Pool::TakeJob(Work& work, bool low) {
   const auto most = static_cast<std::uint32_t>(std::max(count_ - 1, 1));
   if (low && low_running_.load(std::memory_order_relaxed) >= most) return false;
   const std::lock_guard lock(mutex_);
-  std::deque<std::function<void()>>& queue = low ? low_jobs_ : high_jobs_;
+  std::deque<Job>& queue = low ? low_jobs_ : high_jobs_;
   if (queue.empty() || (low && low_running_.load(std::memory_order_relaxed) >= most)) return false;
   work.found = Found::job;
   work.job = std::move(queue.front());
@@ -264,15 +277,14 @@ void Pool::Do(Worker& me, Work& work) {
     return;
   }
   ++place.inside;
-  client_.RunJob(me, std::move(work.job), work.priority);
-  work.job = nullptr;
+  client_.RunJob(me, std::exchange(work.job.run, nullptr), work.priority);
   --place.inside;
   if (work.priority == Priority::low) {
     low_running_.fetch_sub(1, std::memory_order_seq_cst);
     if (low_.load(std::memory_order_seq_cst) > 0) Notify(me);
   }
   jobs_done_.fetch_add(1, std::memory_order_relaxed);
-  if (jobs_pending_.fetch_sub(1, std::memory_order_seq_cst) == 1 && on_jobs_done) on_jobs_done();
+  JobOver(work.job.group);
 }
 
 void Pool::Main(Worker& me, bool counted) {

@@ -41,6 +41,12 @@ struct Worker {
   alignas(64) std::atomic<std::uint32_t> seated{0};  // helper: lent out
 };
 
+/// A function to run, in whose name.
+struct Job {
+  std::function<void()> run;
+  Ref<RunGroup> group;  // may be null
+};
+
 class Pool {
  public:
   class Client {
@@ -66,8 +72,9 @@ class Pool {
   void Push(Item item);
   /// Takes `item` back out of the injection queue, if it is still there.
   bool TakeBack(Item item);
-  void Schedule(std::function<void()> job, Priority priority);
-  void DropLowPriority();
+  void Schedule(Job job, Priority priority);
+  /// Of the group, or all.
+  void DropLowPriority(const RunGroup* group);
   /// After a push onto a deque: wakes a sleeper if nobody is looking for work.
   void Notify(Worker& me) {
     const std::uint64_t s = idle_.load(std::memory_order_seq_cst);
@@ -101,7 +108,7 @@ class Pool {
   const std::vector<std::unique_ptr<Worker>>& places() const { return workers_; }
   std::int64_t jobs_pending() const { return jobs_pending_.load(std::memory_order_seq_cst); }
   std::uint64_t jobs_done() const { return jobs_done_.load(std::memory_order_relaxed); }
-  /// Called whenever jobs_pending falls to 0.
+  /// Called whenever jobs_pending falls to 0, or a group has become idle.
   std::function<void()> on_jobs_done;
 
  private:
@@ -109,7 +116,7 @@ class Pool {
   struct Work {
     Found found = Found::nothing;
     Item item = kNoItem;
-    std::function<void()> job;
+    Job job;
     Priority priority = Priority::high;
   };
   static std::uint64_t spinners(std::uint64_t s) { return s & 0xffff; }
@@ -125,6 +132,7 @@ class Pool {
   enum class Parked : std::uint8_t { woken, leave };
   Parked Park(Worker& me, bool counted);
   void Do(Worker& me, Work& work);
+  void JobOver(const Ref<RunGroup>& group);
 
   Client& client_;
   const int count_;
@@ -144,7 +152,7 @@ class Pool {
   std::atomic<bool> draining_{false};
   mutable std::mutex mutex_;  // guards the three queues
   std::deque<Item> injection_;
-  std::deque<std::function<void()>> high_jobs_, low_jobs_;
+  std::deque<Job> high_jobs_, low_jobs_;
 };
 
 /// What the calling thread is to which pool.

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "leat/status.h"
+#include "runtime/engine/run_group.h"
 #include "runtime/engine/value.h"
 #include "runtime/program/program.h"
 #include "runtime/ref.h"
@@ -41,7 +42,8 @@ struct RunRequest {
   std::int64_t reserve_bytes = 0;
   std::stop_token stop{};
   std::optional<std::chrono::steady_clock::time_point> deadline{};
-  std::string label{};  // for traces and stall reports
+  std::string label{};    // for traces and stall reports
+  Ref<RunGroup> group{};  // in whose name; may be null
   /// Where this run's user wrote the node of Source::ordinal: a plan serves many places. May be empty; only
   /// called once something went wrong.
   std::function<ir::NodeLocation(std::uint32_t ordinal)> locate{};

@@ -236,7 +236,9 @@ void RunState::Finish() {
     callbacks.swap(callbacks_);
     if (done_.exchange(1, std::memory_order_acq_rel) == 2) futex_wake(done_);
   }
-  for (std::function<void()>& callback : callbacks) core_->pool.Schedule(std::move(callback), Priority::high);
+  for (std::function<void()>& callback : callbacks) {
+    core_->pool.Schedule({std::move(callback), request.group}, Priority::high);
+  }
   const std::shared_ptr<EngineCore> core = core_;
   core->admission.Forget(*this);
   core->Kick();

@@ -19,7 +19,7 @@ void RunState::OnQuiescent(std::function<void()> callback) {
       return;
     }
   }
-  core_->pool.Schedule(std::move(callback), Priority::high);
+  core_->pool.Schedule({std::move(callback), request.group}, Priority::high);
 }
 
 Status RunState::WaitUntil(Clock::time_point deadline) {

@@ -98,7 +98,7 @@ ir::Graph scatter(const ir::Graph& graph, std::uint64_t seed) {
 TEST(PlaceNodes, ValuesThatWanderBetweenDevicesAreRight) {
   using runtime::Ref;
   using runtime::Value;
-  auto engine = runtime::Engine::Create({.workers = 2, .virtual_devices = 3}).value();
+  auto engine = runtime::Engine::Create({.workers = 2, .cpu_devices = 3}).value();
   int copies = 0;
   for (std::uint64_t seed = 1; seed <= 150; ++seed) {
     SCOPED_TRACE("LEAT_SEED=" + std::to_string(seed));

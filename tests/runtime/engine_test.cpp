@@ -44,7 +44,7 @@ std::shared_ptr<const Program> make_add_one(bool may_alias = false) {
 
 TEST(EngineTest, RejectsBadOptions) {
   EXPECT_EQ(Engine::Create({.workers = -1}).status().code(), Code::invalid_argument);
-  EXPECT_EQ(Engine::Create({.virtual_devices = 0}).status().code(), Code::invalid_argument);
+  EXPECT_EQ(Engine::Create({.cpu_devices = 0}).status().code(), Code::invalid_argument);
   EXPECT_EQ(Engine::Create({.max_runs_in_flight = 5000}).status().code(), Code::invalid_argument);
 }
 
@@ -119,7 +119,7 @@ TEST(EngineTest, WarmRunsAllocateNoBlocks) {
 }
 
 TEST(EngineTest, VirtualDevicesHaveMemoryOfTheirOwn) {
-  auto engine = make({.virtual_devices = 2});
+  auto engine = make({.cpu_devices = 2});
   constexpr std::int64_t kBytes = 1'000'000;
   ProgramBuilder b;
   const auto x = b.Input(kBytes), far = b.Temporary(kBytes, 1), y = b.Output(kBytes);

@@ -60,7 +60,7 @@ StatusOr<std::unique_ptr<Session>> open(const RunOptions& options) {
   session->arrays = *std::move(arrays);
   runtime::EngineOptions engine_options;
   engine_options.workers = options.workers;
-  engine_options.virtual_devices = options.devices;
+  engine_options.cpu_devices = options.devices;
   auto engine = runtime::Engine::Create(engine_options);
   if (!engine.ok()) return engine.status();
   session->engine = *std::move(engine);
