@@ -107,7 +107,7 @@ endfunction()
 # The one library that embedders link: all floors, with LLVM and Abseil inside and hidden, so that it lives beside any
 # other LLVM of the process. Only what the public headers declare is visible.
 function(leat_library)
-  foreach(floor ir runtime compiler codegen frontend)
+  foreach(floor ir runtime compiler codegen frontend onnx)
     get_target_property(type leat_${floor} TYPE)
     if(type STREQUAL INTERFACE_LIBRARY)
       return()

@@ -17,6 +17,12 @@ Trace::~Trace() {
 }
 Trace* Trace::current() { return t_trace; }
 
+Untraced::Untraced() : trace_(std::exchange(t_trace, nullptr)), depth_(std::exchange(tracing_depth(), 0)) {}
+Untraced::~Untraced() {
+  t_trace = trace_;
+  tracing_depth() = depth_;
+}
+
 Tensor Trace::AddPlaceholder(DType dtype, const Shape& shape, SourceLocation where) {
   Node* const node = new_node(0);
   const Tensor owner(node);

@@ -41,6 +41,20 @@ class Trace {
   Trace* outer_;
 };
 
+/// While it lives this thread traces nothing: what is built does not depend on the arguments of the traced
+/// function, has a value of its own, and is captured where the function uses it.
+class Untraced {
+ public:
+  Untraced();
+  ~Untraced();
+  Untraced(const Untraced&) = delete;
+  Untraced& operator=(const Untraced&) = delete;
+
+ private:
+  Trace* trace_;
+  int depth_;
+};
+
 /// u64[2]: (seed, counter * 2^32) as a leaf; a placeholder while tracing.
 Tensor generator_key(const std::shared_ptr<GeneratorState>& state, SourceLocation where);
 

@@ -21,6 +21,7 @@ struct BadCall {
 struct ProgramFile {
   std::string path;                // "-" is stdin
   std::vector<std::string> sizes;  // "n=32": extents of symbols
+  bool external_data = false;      // of a model: its tensors may lie in other files of its folder
 };
 
 struct DumpOptions {

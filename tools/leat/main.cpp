@@ -13,8 +13,11 @@ using leat::Status;
 using namespace leat::tool;
 
 void add_program(CLI::App* command, ProgramFile* file) {
-  command->add_option("program", file->path, "a file of text IR, or - for stdin")->required();
+  command->add_option("program", file->path, "a file of text IR, a model.onnx, or - for text from stdin")
+      ->required();
   command->add_option("--size", file->sizes, "the extent of a symbolic dimension: --size n=32");
+  command->add_flag("--external-data", file->external_data,
+                    "tensors of a model may lie in other files of its folder");
 }
 
 void add_run_options(CLI::App* command, RunOptions* o) {
@@ -55,7 +58,7 @@ std::string explain(const CLI::App& app, int argc, char** argv, const CLI::Parse
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"leat: dump, run, time and trace programs of text IR"};
+  CLI::App app{"leat: dump, run, time and trace programs of text IR and ONNX models"};
   app.require_subcommand(1);
   app.set_version_flag("--version", "leat " LEAT_VERSION);
   app.footer("leat COMMAND --help has the options and an example. Sample programs: examples/programs.");
@@ -102,7 +105,8 @@ int main(int argc, char** argv) {
   RunOptions run_options;
   CLI::App* run_command = app.add_subcommand("run", "run a program and print or write its outputs");
   add_run_options(run_command, &run_options);
-  run_command->add_option("-o,--output", run_options.outputs, "an output to a file, by ordinal: -o 0=y.npy");
+  run_command->add_option("-o,--output", run_options.outputs,
+                          "an output to a file, by ordinal, or by a model's name: -o 0=y.npy");
   run_command->footer("Example: leat run examples/programs/mlp.leat --size n=32 -i x=x.npy -o 1=class.npy");
   run_command->callback([&] { status = run(run_options); });
 

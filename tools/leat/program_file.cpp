@@ -1,5 +1,6 @@
 #include "tools/leat/program_file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -7,8 +8,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "compiler/frontend/graph_state.h"
 #include "compiler/frontend/npy_file.h"
 #include "ir/inference.h"
+#include "leat/onnx.h"
 
 namespace leat::tool {
 namespace {
@@ -75,6 +78,70 @@ StatusOr<ir::Array> fill(const ir::Type& type, const std::string& how, std::uint
   return std::move((*result)[0]);
 }
 
+bool is_onnx(const ProgramFile& file) { return file.path.ends_with(".onnx"); }
+
+// The extent of each symbol, as --size gives them.
+std::vector<std::int64_t> bind_sizes(const ProgramFile& file, const std::vector<std::string>& symbols) {
+  std::vector<std::int64_t> extents(symbols.size(), -1);
+  for (const std::string& text : file.sizes) {
+    const auto [symbol, number] = split_pair(text, "symbol=extent");
+    std::int64_t extent = -1;
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), extent);
+    if (error != std::errc() || end != number.data() + number.size() || extent < 0) {
+      throw BadCall{absl::StrCat("--size ", text, ": \"", number, "\" is not an extent")};
+    }
+    bool found = false;
+    for (std::size_t s = 0; s < extents.size(); ++s) {
+      if (symbols[s] != symbol) continue;
+      extents[s] = extent;
+      found = true;
+    }
+    if (!found) throw BadCall{absl::StrCat("--size ", text, ": the program has no symbol ", symbol)};
+  }
+  std::vector<std::string> missing;
+  for (std::size_t s = 0; s < extents.size(); ++s) {
+    if (extents[s] < 0) missing.push_back(symbols[s]);
+  }
+  if (!missing.empty()) {
+    throw BadCall{absl::StrCat(file.path, ": give sizes for its symbols: --size ",
+                               absl::StrJoin(missing, "=... --size "), "=...")};
+  }
+  return extents;
+}
+
+StatusOr<ir::Graph> load_model(const ProgramFile& file, std::vector<std::string>* output_names) {
+  const StatusOr<onnx::Model> model = onnx::load(file.path, {.external_data = file.external_data});
+  if (!model.ok()) return model.status();
+  std::vector<std::string> symbols;
+  for (const onnx::ValueInfo& v : (*model).inputs()) {
+    for (const Dim& d : v.dims) {
+      const bool seen = std::find(symbols.begin(), symbols.end(), d.symbol) != symbols.end();
+      if (!v.has_default && !d.symbol.empty() && !seen) symbols.push_back(d.symbol);
+    }
+  }
+  const std::vector<std::int64_t> extents = bind_sizes(file, symbols);
+  std::vector<GraphType> types;
+  for (const onnx::ValueInfo& v : (*model).inputs()) {
+    if (v.has_default) continue;
+    GraphType type{v.dtype, v.dims};
+    for (Dim& d : type.dims) {
+      if (d.symbol.empty()) continue;
+      d = extents[static_cast<std::size_t>(std::find(symbols.begin(), symbols.end(), d.symbol) -
+                                           symbols.begin())];
+    }
+    types.push_back(std::move(type));
+  }
+  const StatusOr<Graph> graph = (*model).ToGraph(types);
+  if (!graph.ok()) {
+    return Status(graph.status().code(), absl::StrCat(file.path, ": ", graph.status().message()),
+                  graph.status().where());
+  }
+  for (const onnx::ValueInfo& v : (*model).outputs()) {
+    if (output_names != nullptr) output_names->push_back(v.name);
+  }
+  return (*graph).state().graph;
+}
+
 }  // namespace
 
 std::pair<std::string, std::string> split_pair(const std::string& text, std::string_view what) {
@@ -95,38 +162,20 @@ std::vector<compiler::DeviceDescription> describe_devices(int count, int workers
 }
 
 StatusOr<ir::Graph> parse_program(const ProgramFile& file, const ir::ParseOptions& options) {
+  if (is_onnx(file)) return load_program(file, options);
   StatusOr<std::string> text = read_text(file.path);
   if (!text.ok()) return text.status();
   return ir::parse(*text, file.path == "-" ? "<stdin>" : file.path, options);
 }
 
-StatusOr<ir::Graph> load_program(const ProgramFile& file, const ir::ParseOptions& options) {
+StatusOr<ir::Graph> load_program(const ProgramFile& file, const ir::ParseOptions& options,
+                                 std::vector<std::string>* output_names) {
+  if (is_onnx(file)) return load_model(file, output_names);
   StatusOr<ir::Graph> graph = parse_program(file, options);
   if (!graph.ok()) return graph;
-  std::vector<std::int64_t> extents(graph->symbols.size(), -1);
-  for (const std::string& text : file.sizes) {
-    const auto [symbol, number] = split_pair(text, "symbol=extent");
-    std::int64_t extent = -1;
-    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), extent);
-    if (error != std::errc() || end != number.data() + number.size() || extent < 0) {
-      throw BadCall{absl::StrCat("--size ", text, ": \"", number, "\" is not an extent")};
-    }
-    bool found = false;
-    for (std::size_t s = 0; s < extents.size(); ++s) {
-      if (graph->symbols[s].name != symbol) continue;
-      extents[s] = extent;
-      found = true;
-    }
-    if (!found) throw BadCall{absl::StrCat("--size ", text, ": the program has no symbol ", symbol)};
-  }
-  std::vector<std::string> missing;
-  for (std::size_t s = 0; s < extents.size(); ++s) {
-    if (extents[s] < 0) missing.push_back(graph->symbols[s].name);
-  }
-  if (!missing.empty()) {
-    throw BadCall{absl::StrCat(file.path, ": give sizes for its symbols: --size ",
-                               absl::StrJoin(missing, "=... --size "), "=...")};
-  }
+  std::vector<std::string> symbols;
+  for (const ir::Symbol& s : graph->symbols) symbols.push_back(s.name);
+  const std::vector<std::int64_t> extents = bind_sizes(file, symbols);
   if (extents.empty()) return graph;
   return ir::bind_symbols(*graph, extents);
 }

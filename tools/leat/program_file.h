@@ -9,11 +9,13 @@
 
 namespace leat::tool {
 
-/// Parses only: the program as it was written, symbols and all.
+/// Parses only: the program as it was written, symbols and all. An ONNX model is loaded (load_program).
 StatusOr<ir::Graph> parse_program(const ProgramFile& file, const ir::ParseOptions& options);
-/// Parses, and binds symbols to the given sizes; every symbol needs one. Throws BadCall for sizes that do not
-/// fit.
-StatusOr<ir::Graph> load_program(const ProgramFile& file, const ir::ParseOptions& options);
+/// Reads text IR, or an ONNX model where the name ends in .onnx, and binds symbols to the given sizes; every
+/// symbol needs one. Throws BadCall for sizes that do not fit. `output_names` gets the names of a model's
+/// outputs; programs have none.
+StatusOr<ir::Graph> load_program(const ProgramFile& file, const ir::ParseOptions& options,
+                                 std::vector<std::string>* output_names = nullptr);
 
 /// Inputs from the files that `options` names; the others are filled.
 StatusOr<std::vector<ir::Array>> load_inputs(const ir::Graph& graph, const RunOptions& options);

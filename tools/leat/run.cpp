@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "compiler/frontend/npy_file.h"
 #include "ir/printer.h"
 #include "runtime/engine/engine.h"
@@ -24,6 +25,7 @@ double us_since(Clock::time_point start) {
 // A compiled program with its inputs, ready to run again and again.
 struct Session {
   ir::Graph graph;
+  std::vector<std::string> output_names;  // of a model
   std::unique_ptr<runtime::Engine> engine;
   std::unique_ptr<compiler::CodeCache> code;
   std::shared_ptr<const runtime::Program> program;
@@ -52,7 +54,7 @@ struct Session {
 
 StatusOr<std::unique_ptr<Session>> open(const RunOptions& options) {
   auto session = std::make_unique<Session>();
-  StatusOr<ir::Graph> graph = load_program(options.file, {.locate = true});
+  StatusOr<ir::Graph> graph = load_program(options.file, {.locate = true}, &session->output_names);
   if (!graph.ok()) return graph.status();
   session->graph = *std::move(graph);
   StatusOr<std::vector<ir::Array>> arrays = load_inputs(session->graph, options);
@@ -90,12 +92,19 @@ Status run(const RunOptions& options) {
   if (!session.ok()) return session.status();
   const ir::Graph& graph = (*session)->graph;
   std::vector<std::pair<std::size_t, std::string>> files;
+  const std::vector<std::string>& names = (*session)->output_names;
   for (const std::string& text : options.outputs) {
-    const auto [name, path] = split_pair(text, "ordinal=file.npy");
-    std::size_t ordinal = 0;
-    while (ordinal < graph.outputs.size() && std::to_string(ordinal) != name) ++ordinal;
+    const auto [name, path] =
+        split_pair(text, names.empty() ? "ordinal=file.npy" : "name=file.npy or ordinal=file.npy");
+    std::size_t ordinal =
+        static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+    if (ordinal == names.size()) {
+      ordinal = 0;
+      while (ordinal < graph.outputs.size() && std::to_string(ordinal) != name) ++ordinal;
+    }
     if (ordinal == graph.outputs.size()) {
-      throw BadCall{absl::StrCat("-o ", text, ": the program has outputs 0 to ", graph.outputs.size() - 1)};
+      throw BadCall{absl::StrCat("-o ", text, ": the program has outputs 0 to ", graph.outputs.size() - 1,
+                                 names.empty() ? "" : ": " + absl::StrJoin(names, ", "))};
     }
     files.emplace_back(ordinal, path);
   }
