@@ -197,14 +197,20 @@ compiler::CompileOptions ContextState::compile_options() {
            : options_.tier == Tier::machine_code ? compiler::Tier::machine_code
                                                  : compiler::Tier::automatic;
   o.devices.clear();
-  for (int d = 0; d < options_.cpu_devices; ++d) {
+  for (std::string& name : device_names()) {
     compiler::DeviceDescription device;
-    device.name = "cpu:" + std::to_string(d);
+    device.name = std::move(name);
     device.workers = engine_->workers();
     o.devices.push_back(std::move(device));
   }
   o.custom_call = [this](std::string_view name) { return FindCustom(name); };
   return o;
+}
+
+std::vector<std::string> ContextState::device_names() const {
+  std::vector<std::string> names;
+  for (int d = 0; d < options_.cpu_devices; ++d) names.push_back("cpu:" + std::to_string(d));
+  return names;
 }
 
 StatusOr<std::shared_ptr<const runtime::Program>> ContextState::Compile(const ir::Graph& graph) {

@@ -48,6 +48,8 @@ class ContextState {
   PlanCache& plans() { return plans_; }
   LaunchQueue& launches() { return *launches_; }
   compiler::CompileOptions compile_options();
+  /// "cpu:0", "cpu:1", ...
+  std::vector<std::string> device_names() const;
   StatusOr<std::shared_ptr<const runtime::Program>> Compile(const ir::Graph& graph);
 
   void RegisterCustom(std::string name, CustomFunction function);

@@ -1,8 +1,11 @@
 // Functions that choose, join, take apart and address elements.
+#include <algorithm>
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "compiler/frontend/build.h"
+#include "compiler/frontend/context_state.h"
 #include "ir/inference.h"
 #include "leat/create.h"
 #include "leat/ops.h"
@@ -220,6 +223,14 @@ Tensor one_hot(const Tensor& indices, std::int64_t depth, DType dtype, Here at) 
 }
 
 Tensor to_device(const Tensor& x, std::string_view device, Here at) {
+  const std::vector<std::string> known =
+      frontend::ContextState::Get(node_of(x, "to_device", at).context, at)->device_names();
+  if (std::find(known.begin(), known.end(), device) == known.end()) {
+    fail(Code::invalid_argument,
+         absl::StrCat("to_device: there is no device \"", std::string(device), "\"; there are ",
+                      absl::StrJoin(known, ", ")),
+         at);
+  }
   return make_op(ir::Op::copy, {Operand(x, at)}, {{Attr::device, std::string(device)}}, at);
 }
 

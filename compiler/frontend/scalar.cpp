@@ -120,10 +120,8 @@ std::uint64_t encode_scalar(const Operand& s, DType dtype, std::string_view op) 
     return s.as_unsigned();
   }
   if (s.kind() == Kind::signed_integer && s.as_signed() < 0) {
-    const std::size_t width = 8 * byte_size(dtype);
-    if (is_unsigned_int(dtype) || s.as_signed() < -(std::int64_t{1} << (width - 1) % 64)) {
-      if (!(dtype == DType::i64)) cannot_hold(s, dtype, op, ": it is out of range");
-    }
+    const std::int64_t least = is_unsigned_int(dtype) ? 0 : -1 - static_cast<std::int64_t>(mask(dtype) >> 1);
+    if (s.as_signed() < least) cannot_hold(s, dtype, op, ": it is out of range");
     return static_cast<std::uint64_t>(s.as_signed()) & mask(dtype);
   }
   const std::uint64_t value = s.as_unsigned();  // of a non-negative signed one: the same bits

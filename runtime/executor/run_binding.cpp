@@ -1,5 +1,6 @@
 // How a run gets its memory and its inputs: what fits, what is given, and what is still to come.
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -77,17 +78,26 @@ bool RunState::InputsOnTheWay() const {
                      [](const Ref<Value>& v) { return v->OnTheWay(); });
 }
 
-Status RunState::CheckInput(std::uint32_t input, const Buffer& buffer) const {
+StatusOr<Ref<Buffer>> RunState::InputBuffer(std::uint32_t input, const Ref<Buffer>& content) const {
   const BufferInfo& info = program->buffers[program->inputs[input]];
-  if (buffer.bytes() < static_cast<std::size_t>(info.bytes)) {
+  const auto bytes = static_cast<std::size_t>(info.bytes);
+  if (content->bytes() < bytes) {
     return mismatch("input " + std::to_string(input) + " of " + program->name + " has " +
-                    std::to_string(buffer.bytes()) + " bytes, " + std::to_string(info.bytes) + " expected");
+                    std::to_string(content->bytes()) + " bytes, " + std::to_string(info.bytes) + " expected");
   }
-  if (!buffer.wrapped() && buffer.device() != info.device) {
-    return mismatch("input " + std::to_string(input) + " of " + program->name + " is on device " +
-                    std::to_string(buffer.device()) + ", not " + std::to_string(info.device));
-  }
-  return {};
+  if (content->wrapped() || content->device() == info.device) return content;
+  // Where a value is need not be known when its readers are planned.
+  StatusOr<Ref<Buffer>> moved = Allocate(info.device, bytes);
+  if (moved.ok()) std::memcpy((*moved)->data(), content->data(), bytes);
+  return moved;
+}
+
+StatusOr<Ref<Buffer>> RunState::Allocate(DeviceId device, std::size_t bytes) const {
+  Memory& memory = *core_->memories[device];
+  StatusOr<Ref<Buffer>> made = memory.Allocate(bytes);
+  if (made.ok() || made.status().code() != Code::resource_exhausted) return made;
+  core_->instances.Trim(true);  // idle arenas may be what is in the way
+  return memory.Allocate(bytes);
 }
 
 StatusOr<Ref<Buffer>> RunState::OutputBuffer(std::uint32_t ordinal) {
@@ -114,11 +124,7 @@ StatusOr<Ref<Buffer>> RunState::OutputBuffer(std::uint32_t ordinal) {
       return content;
     }
   }
-  Memory& memory = *core_->memories[info.device];
-  StatusOr<Ref<Buffer>> made = memory.Allocate(static_cast<std::size_t>(info.bytes));
-  if (made.ok() || made.status().code() != Code::resource_exhausted) return made;
-  core_->instances.Trim(true);  // idle arenas may be what is in the way
-  return memory.Allocate(static_cast<std::size_t>(info.bytes));
+  return Allocate(info.device, static_cast<std::size_t>(info.bytes));
 }
 
 Status RunState::Bind() {
@@ -237,15 +243,17 @@ void RunState::ResolveInput(std::uint32_t input) {
   Ref<Buffer> content;
   switch (value->state()) {
     case Value::State::pending: break;  // the run has failed; nobody will look
-    case Value::State::ready:
+    case Value::State::ready: {
       content = value->buffer();
-      if (Status s = CheckInput(input, *content); !s.ok()) {
-        Fail(std::move(s));
+      StatusOr<Ref<Buffer>> here = InputBuffer(input, content);
+      if (!here.ok()) {
+        Fail(here.status());
         return;
       }
-      instance->inputs[input] = content;
-      instance->Patch(*program->graph, input, content->data());
+      instance->inputs[input] = *std::move(here);
+      instance->Patch(*program->graph, input, instance->inputs[input]->data());
       break;
+    }
     case Value::State::poisoned:
     case Value::State::failed:
       faults->Add(buffer,

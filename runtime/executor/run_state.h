@@ -115,7 +115,9 @@ class RunState final : public Run {
   void ResolveInput(std::uint32_t input);
   void FulfilOutput(std::uint32_t ordinal, const Ref<Buffer>& buffer);
   void Complete(std::uint32_t ordinal, const Ref<Buffer>& content);
-  Status CheckInput(std::uint32_t input, const Buffer& buffer) const;
+  /// The content of an input where the plan reads it: itself, or a copy on that device.
+  StatusOr<Ref<Buffer>> InputBuffer(std::uint32_t input, const Ref<Buffer>& content) const;
+  StatusOr<Ref<Buffer>> Allocate(DeviceId device, std::size_t bytes) const;
   StatusOr<Ref<Buffer>> OutputBuffer(std::uint32_t ordinal);
 
   struct Stopper {
