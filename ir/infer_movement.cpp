@@ -1,5 +1,6 @@
 // Data movement whose addresses do not depend on data: pad, concat, reorder.
 #include "ir/inference_rules.h"
+#include "ir/layout.h"
 
 namespace leat::ir {
 namespace {
@@ -78,10 +79,50 @@ StatusOr<Types> infer_concat(const Request& r) {
   return finish(r, std::move(result));
 }
 
+/// The dense type of which `blocked` has no block that hangs over; nothing if its shape is no such.
+std::optional<Type> dense_type(const Layout& layout, const Type& blocked) {
+  if (blocked.shape.size() != layout.dims().size()) return std::nullopt;
+  Type dense{blocked.dtype, {}};
+  for (int axis = 0; axis < layout.rank(); ++axis) dense.shape.push_back(kUnknownDim);
+  for (std::size_t d = 0; d < layout.dims().size(); ++d) {
+    const Layout::Dim& dim = layout.dims()[d];
+    if (dim.block > 0) continue;
+    std::int64_t& extent = dense.shape[static_cast<std::size_t>(dim.axis)];
+    extent = blocked.shape[d];
+    if (dim.step == 1) continue;
+    const auto whole = is_static(extent) ? checked_mul(extent, dim.step) : std::nullopt;
+    extent = whole ? *whole : kUnknownDim;
+  }
+  return dense;
+}
+
 StatusOr<Types> infer_reorder(const Request& r) {
   if (Status s = check_operand_count(r, 1); !s.ok()) return s;
-  if (r.attributes.string(Attr::layout).empty()) return fail(r, Rule::named, "the layout must have a name");
-  return finish(r, r.x());
+  const std::string& name = r.attributes.string(Attr::layout);
+  if (name.empty()) return fail(r, Rule::named, "the layout must have a name");
+  const std::optional<Reordering> reordering = parse_reordering(name);
+  const auto no_layout = [&](const Type& dense) {
+    return fail(r, Rule::layout, "\"", name, "\" is no layout of ", text(r, dense));
+  };
+  if (!reordering) return no_layout(r.x());
+  const Layout& layout = reordering->layout;
+  if (!reordering->backward) {
+    if (layout.rank() != r.x().shape.rank()) return no_layout(r.x());
+    return finish(r, {r.x().dtype, layout.Blocked(r.x().shape)});
+  }
+  // The result as written may have less than the blocks have room for.
+  const std::optional<Type> dense =
+      r.declared.size() == 1 ? std::optional<Type>(r.declared[0]) : dense_type(layout, r.x());
+  if (!dense) return no_layout(r.x());
+  if (dense->shape.rank() != layout.rank()) return no_layout(*dense);
+  if (Status s = check_same_dtype(r, r.x(), *dense); !s.ok()) return s;
+  const Type blocked{dense->dtype, layout.Blocked(dense->shape)};
+  Shape merged = blocked.shape;
+  if (merged.rank() != r.x().shape.rank() || merge_shape(merged, r.x().shape) >= 0) {
+    return fail(r, Rule::blocked_shape, text(r, *dense), " in the layout ", reordering->name, " is ",
+                text(r, blocked), ", got ", text(r, r.x()));
+  }
+  return finish(r, *dense);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "ir/interpret_families.h"
+#include "ir/layout.h"
 #include "ir/read_indices.h"
 #include "ir/strided_copy.h"
 
@@ -95,10 +96,14 @@ Status interpret_movement(const OpCall& call) {
   switch (call.node.op) {
     case Op::pad: interpret_pad(call); return {};
     case Op::concat: interpret_concat(call); return {};
-    case Op::reorder: {  // a layout is not part of the value
+    case Op::reorder: {
+      const Reordering reordering = *parse_reordering(call.attrs().string(Attr::layout));
       const std::size_t size = byte_size(call.node.type().dtype);
-      const auto bytes = static_cast<std::size_t>(call.result_shape().num_elements()) * size;
-      if (bytes > 0) std::memcpy(call.outputs[0], call.inputs[0], bytes);
+      if (reordering.backward) {
+        reordering.layout.Unpack(call.result_shape(), call.inputs[0], call.outputs[0], size);
+      } else {
+        reordering.layout.Pack(call.shape(0), call.inputs[0], call.outputs[0], size);
+      }
       return {};
     }
     case Op::dynamic_slice: interpret_dynamic_slice(call); return {};

@@ -68,5 +68,6 @@ OpStep make_attention_step(const ir::Node& node, std::vector<ir::Type> operand_t
 OpStep make_transpose_step(const ir::Node& node, std::vector<ir::Type> operand_types);
 OpStep make_sort_step(const ir::Node& node, std::vector<ir::Type> operand_types);  // and top_k
 OpStep make_pad_step(const ir::Node& node, std::vector<ir::Type> operand_types);
+OpStep make_reorder_step(const ir::Node& node, std::vector<ir::Type> operand_types);
 
 }  // namespace leat::runtime::cpu

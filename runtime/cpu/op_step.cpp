@@ -58,6 +58,7 @@ OpStep make_op_step(const ir::Node& node, std::vector<ir::Type> operand_types) {
     case Op::sort:
     case Op::top_k: return make_sort_step(node, std::move(operand_types));
     case Op::pad: return make_pad_step(node, std::move(operand_types));
+    case Op::reorder: return make_reorder_step(node, std::move(operand_types));
     default: return make_interpreted_step(node, std::move(operand_types));
   }
 }

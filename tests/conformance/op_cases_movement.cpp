@@ -1,4 +1,5 @@
 // Views and data movement, addressed by attributes and by data.
+#include "ir/layout.h"
 #include "tests/conformance/case_builder.h"
 
 namespace leat::testing {
@@ -260,6 +261,29 @@ void add_dynamic_slices(CaseBuilder& b) {
   }
 }
 
+void add_reorders(CaseBuilder& b) {
+  struct {
+    Shape shape;
+    const char* layout;
+  } const kCases[] = {{{0, 4}, "aB2b"},
+                      {{33}, "A16a"},
+                      {{2, 16, 3, 3}, "aBcd8b"},
+                      {{2, 20, 5, 7}, "aBcd8b"},
+                      {{1, 32, 9, 13}, "aBcd16b"},
+                      {{3, 40, 21}, "aBc16b"},
+                      {{1, 19, 2, 3, 3}, "aBcde16b"},
+                      {{2, 5, 4, 6}, "acdb"},
+                      {{20, 33}, "BA8a2b"}};
+  for (const auto& c : kCases) {
+    const ir::Type blocked = b.TypeOf(ir::Layout::Parse(c.layout)->Blocked(c.shape));
+    const auto attributes = [&](bool backward) {
+      return ir::Attributes{{Attr::layout, ir::name_reordering(c.shape.rank(), c.layout, backward)}};
+    };
+    b.Add({{b.TypeOf(c.shape)}}, attributes(false));
+    b.Add({{blocked}}, attributes(true), {b.TypeOf(c.shape)});
+  }
+}
+
 }  // namespace
 
 void add_view_cases(CaseBuilder& b) {
@@ -277,11 +301,7 @@ void add_movement_cases(CaseBuilder& b) {
   switch (b.op()) {
     case Op::pad: return add_pads(b);
     case Op::concat: return add_concats(b);
-    case Op::reorder:
-      for (const Shape& shape : {Shape{}, Shape{0, 4}, Shape{33}, Shape{2, 16, 3, 3}}) {
-        b.Add({{b.TypeOf(shape)}}, {{Attr::layout, std::string("blocked16")}});
-      }
-      return;
+    case Op::reorder: return add_reorders(b);
     case Op::gather: return add_gathers(b);
     case Op::gather_elements: return add_element_gathers(b);
     case Op::gather_nd: return add_deep_gathers(b);

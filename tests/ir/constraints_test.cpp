@@ -271,6 +271,30 @@ constexpr Bad kBad[] = {
      "fused: body returns nothing [C50]"},
     {"%\"\": f32[2]", "a parameter has a name [C51]"},
     {"%x: f32[-2]", "an extent is not negative [C52]"},
+    // layouts
+    {"%x: f32[2,3]\n%0 = reorder %x {layout=\"abcd>aBcd16b\"}",
+     "reorder: \"abcd>aBcd16b\" is no layout of f32[2,3] [C58]"},
+    {"%x: f32[2,3]\n%0 = reorder %x {layout=\"ab>aB\"}", "reorder: \"ab>aB\" is no layout of f32[2,3] [C58]"},
+    {"%x: f32[2,3]\n%0 = reorder %x {layout=\"aB4b\"}", "reorder: \"aB4b\" is no layout of f32[2,3] [C58]"},
+    {"%x: f32[2,3]\n%0 = reorder %x {layout=\"ab>aB0b\"}",
+     "reorder: \"ab>aB0b\" is no layout of f32[2,3] [C58]"},
+    {"%x: f32[2,3]\n%0 = reorder %x {layout=\"ab>aa\"}", "reorder: \"ab>aa\" is no layout of f32[2,3] [C58]"},
+    {"%x: f32[2,3]\n%0 = reorder %x {layout=\"ab>ab8b\"}",
+     "reorder: \"ab>ab8b\" is no layout of f32[2,3] [C58]"},
+    {"%x: f32[2,3]\n%0 = reorder %x {layout=\"ab>aB99999b\"}",
+     "reorder: \"ab>aB99999b\" is no layout of f32[2,3] [C58]"},
+    {"%x: f32[2,3]\n%0 = reorder %x {layout=\"ba>aB4b\"}",
+     "reorder: \"ba>aB4b\" is no layout of f32[2,3] [C58]"},
+    {"%x: f32[2,3]\n%0 = reorder %x {layout=\"aB8b>ab\"}",
+     "reorder: \"aB8b>ab\" is no layout of f32[2,3] [C58]"},
+    {"%x: f32[2,3,8]\n%0 = reorder %x {layout=\"aB8b>ab\"} : f32[2,3,4]",
+     "reorder: \"aB8b>ab\" is no layout of f32[2,3,4] [C58]"},
+    {"%x: f32[2,3]\n%0 = reorder %x {layout=\"aB8b>ab\"} : f32[2,20]",
+     "reorder: f32[2,20] in the layout aB8b is f32[2,3,8], got f32[2,3] [C59]"},
+    {"%x: f32[2,2,8]\n%0 = reorder %x {layout=\"aB8b>ab\"} : f32[2,20]",
+     "reorder: f32[2,20] in the layout aB8b is f32[2,3,8], got f32[2,2,8] [C59]"},
+    {"%x: f32[2,3,8]\n%0 = reorder %x {layout=\"aB8b>ab\"} : f64[2,20]",
+     "reorder: operands must have one dtype, got f32[2,3,8] and f64[2,20] [C4]"},
 };
 
 std::string without_position(const std::string& message) {
@@ -329,7 +353,7 @@ TEST(Constraints, AreNumberedFromOneAndHaveTexts) {
     EXPECT_EQ(constraint.number, ++number);
     EXPECT_GT(constraint.text.size(), 20u);
   }
-  EXPECT_EQ(number, 57);
+  EXPECT_EQ(number, 59);
 }
 
 TEST(Constraints, AttributesOfTheWrongKindOrGivenTwice) {

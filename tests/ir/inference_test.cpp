@@ -112,7 +112,15 @@ TEST(Inference, Movement) {
   EXPECT_EQ(of(Op::concat, {f32({2, kUnknownDim}), f32({kN, 3})}, {{Attr::axis, std::int64_t{0}}}),
             "f32[?,3]");
   EXPECT_EQ(of(Op::concat, {f32({kN, 3})}, {{Attr::axis, std::int64_t{0}}}), "f32[s0,3]");
-  EXPECT_EQ(of(Op::reorder, {f32({2, 3})}, {{Attr::layout, std::string("nChw16c")}}), "f32[2,3]");
+  const auto reorder = [](std::string layout) { return Attributes{{Attr::layout, std::move(layout)}}; };
+  EXPECT_EQ(of(Op::reorder, {f32({2, 20, 7, 9})}, reorder("abcd>aBcd16b")), "f32[2,2,7,9,16]");
+  EXPECT_EQ(of(Op::reorder, {f32({kN, 16, 7, 9})}, reorder("abcd>aBcd8b")), "f32[s0,2,7,9,8]");
+  EXPECT_EQ(of(Op::reorder, {f32({2, kN})}, reorder("ab>aB4b")), "f32[2,?,4]");
+  EXPECT_EQ(of(Op::reorder, {f32({2, 3, 4, 5})}, reorder("abcd>acdb")), "f32[2,4,5,3]");
+  EXPECT_EQ(of(Op::reorder, {f32({20, 33})}, reorder("ab>BA8a2b")), "f32[17,3,8,2]");
+  EXPECT_EQ(of(Op::reorder, {f32({kN, 2, 7, 9, 8})}, reorder("aBcd8b>abcd")), "f32[s0,16,7,9]");
+  EXPECT_EQ(of(Op::reorder, {f32({2, 2, 7, 9, 8})}, reorder("aBcd8b>abcd"), {f32({2, 12, 7, 9})}),
+            "f32[2,12,7,9]");
 }
 
 TEST(Inference, Indexing) {
@@ -165,9 +173,6 @@ TEST(Inference, Contractions) {
                                {Attr::dilation, Integers{1, 2}}, {Attr::groups, std::int64_t{2}}};
   EXPECT_EQ(of(Op::convolution, {f32({1, 4, 9, 9}), f32({6, 2, 3, 3})}, convolution), "f32[1,6,5,4]");
   EXPECT_EQ(of(Op::convolution, {f32({kN, 4, 9, 9}), f32({6, 2, 3, 3})}, convolution), "f32[s0,6,5,4]");
-  const Attributes scale{{Attr::scale, 0.125}};
-  EXPECT_EQ(of(Op::attention, {f32({2, 5, 8}), f32({2, 7, 8}), f32({2, 7, 9})}, scale), "f32[2,5,9]");
-  EXPECT_EQ(of(Op::attention, {f32({5, 8}), f32({7, 8}), f32({7, 9}), f32({5, 7})}, scale), "f32[5,9]");
 }
 
 TEST(Inference, Order) {

@@ -121,8 +121,21 @@ TEST(InterpretMovement, Concat) {
             "i32[2,3] [1, 2, 3, 4, 5, 6]");
 }
 
-TEST(InterpretMovement, ReorderKeepsTheValue) {
-  EXPECT_EQ(with_x("%y = reorder %x {layout=\"ab16b\"} : i32[2,3]"), "i32[2,3] [1, 2, 3, 4, 5, 6]");
+TEST(InterpretMovement, ReorderPadsWithZerosAndBack) {
+  const auto reorder = [](std::string_view layout) {
+    return with_x("%y = reorder %x {layout=\"" + std::string(layout) + "\"}");
+  };
+  EXPECT_EQ(reorder("ab>aB2b"), "i32[2,2,2] [1, 2, 3, 0, 4, 5, 6, 0]");
+  EXPECT_EQ(reorder("ab>aB1b"), "i32[2,3,1] [1, 2, 3, 4, 5, 6]");
+  EXPECT_EQ(reorder("ab>bA4a"), "i32[3,1,4] [1, 4, 0, 0, 2, 5, 0, 0, 3, 6, 0, 0]");
+  EXPECT_EQ(reorder("ab>ba"), "i32[3,2] [1, 4, 2, 5, 3, 6]");
+  for (const std::string layout : {"aB2b", "aB8b", "BA2a2b", "ba", "Ab4a"}) {
+    EXPECT_EQ(with_x("%r = reorder %x {layout=\"ab>" + layout + "\"}\n%y = reorder %r {layout=\"" + layout +
+                     ">ab\"} : i32[2,3]"),
+              "i32[2,3] [1, 2, 3, 4, 5, 6]");
+  }
+  EXPECT_EQ(evaluate("%x = constant {value=1} : f64[0,3]\n%y = reorder %x {layout=\"ab>aB2b\"}"),
+            "f64[0,2,2] []");
 }
 
 TEST(InterpretMovement, DynamicSliceClamps) {

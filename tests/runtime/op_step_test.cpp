@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "ir/interpreter.h"
+#include "ir/layout.h"
 #include "tests/runtime/kernel_case.h"
 #include "tests/runtime/random_values.h"
 
@@ -273,6 +274,21 @@ TEST_F(OpSteps, Transpose) {
     for (std::size_t d = 0; d < dims.size(); ++d) dims[d] = static_cast<std::int64_t>(d);
     std::shuffle(dims.begin(), dims.end(), random_);
     expect_like_interpreter(Op::transpose, {x}, {{Attr::dims, dims}}, {Draw(x)});
+  }
+}
+
+TEST_F(OpSteps, Reorder) {
+  for (int i = 0; i < 200; ++i) {
+    const std::int64_t block = std::int64_t{1} << (1 + Pick(4));
+    const Type dense{AnyType(), PickShape(2, 5, i % 10 == 0 ? 90 : 20)};
+    const int rank = dense.shape.rank();
+    const std::string name = Pick(5) == 0 ? ir::Layout::Name(rank, 0, 3) : ir::Layout::Name(rank, 1, block);
+    if (dense.shape.num_elements() > 200'000) continue;
+    const Type blocked{dense.dtype, ir::Layout::Parse(name)->Blocked(dense.shape)};
+    expect_like_interpreter(Op::reorder, {dense}, {{Attr::layout, ir::name_reordering(rank, name, false)}},
+                            {Draw(dense)});
+    expect_like_interpreter(Op::reorder, {blocked}, {{Attr::layout, ir::name_reordering(rank, name, true)}},
+                            {Draw(blocked)}, {dense});
   }
 }
 
