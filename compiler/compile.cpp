@@ -8,6 +8,7 @@
 #include "compiler/passes/passes.h"
 #include "compiler/plan_memory.h"
 #include "ir/verifier.h"
+#include "runtime/cpu/contraction.h"
 
 namespace leat::compiler {
 namespace {
@@ -69,6 +70,10 @@ StatusOr<std::shared_ptr<const runtime::Program>> compile(const ir::Graph& graph
     return std::any_of(nodes.begin(), nodes.end(),
                        [&](const ir::Node& node) { return ir::op_info(node.op).family == family; });
   };
+  const auto has_op = [&](ir::Op op) {
+    const std::vector<ir::Node>& nodes = pipeline.graph().nodes;
+    return std::any_of(nodes.begin(), nodes.end(), [&](const ir::Node& node) { return node.op == op; });
+  };
   pipeline.Stage("graph");
   if (has_dead_nodes(pipeline.graph())) pipeline.Run("eliminate_dead_nodes", eliminate_dead_nodes);
   if (options.simplify) {
@@ -87,6 +92,11 @@ StatusOr<std::shared_ptr<const runtime::Program>> compile(const ir::Graph& graph
   if (Status s = check_devices(pipeline.graph(), device_names); !s.ok()) return s;
   if (device_names.size() > 1) pipeline.Run("place_nodes", place_nodes, device_names);
   pipeline.Stage("placed");
+  // Exact convolutions are dense: there every layout is the same work.
+  if (!options.exact_contractions && has_op(ir::Op::convolution)) {
+    pipeline.Run("assign_layouts", assign_layouts, device_names, runtime::cpu::preferred_layouts);
+    if (has_dead_nodes(pipeline.graph())) pipeline.Run("eliminate_dead_nodes", eliminate_dead_nodes);
+  }
   FuseOptions fuse;
   fuse.one_op_per_group = !options.fuse;
   pipeline.Run("fuse_groups", fuse_groups, fuse);

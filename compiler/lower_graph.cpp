@@ -2,11 +2,14 @@
 
 #include <algorithm>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "compiler/attach_epilogues.h"
 #include "compiler/control_step.h"
 #include "compiler/lower_kernel.h"
 #include "compiler/passes/contraction_views.h"
+#include "compiler/passes/convolution_form.h"
 #include "compiler/passes/passes.h"
 #include "runtime/cpu/contraction.h"
 #include "runtime/cpu/op_step.h"
@@ -41,6 +44,7 @@ class Lowering {
       program_.inputs.push_back(b);
       buffer_of_[graph_.parameters[i]] = {b};
     }
+    if (Status s = PlanConvolutions(); !s.ok()) return s;
     for (std::uint32_t n = 0; n < graph_.nodes.size(); ++n) {
       const std::size_t first_step = program_.steps.size();
       if (Status s = LowerNode(n); !s.ok()) return s;
@@ -116,16 +120,12 @@ class Lowering {
       case Op::fused: return LowerFused(n);
       case Op::dot_general: return LowerMatmul(n);
       case Op::convolution: return LowerConvolution(n);
+      case Op::reorder: return LowerReorder(n);
       case Op::cond:
       case Op::while_loop: return LowerControl(n);
       case Op::custom_call: return LowerCustomCall(n);
       default: return LowerOp(n);
     }
-  }
-
-  bool IsConstant(Value v) {
-    while (graph_.nodes[v.node].op == Op::reshape) v = graph_.nodes[v.node].inputs[0];
-    return graph_.nodes[v.node].op == Op::constant;
   }
 
   Status LowerOp(std::uint32_t n) {
@@ -207,50 +207,70 @@ class Lowering {
     d.y_batch_stride = operands[1].batch_stride;
     d.y_k_stride = operands[1].row_stride;
     d.y_n_stride = operands[1].column_stride;
-    d.y_is_constant = IsConstant(operands[1].base);
+    d.y_is_constant = is_constant(graph_, operands[1].base);
     d.exact = options_.exact_contractions;
     StatusOr<runtime::cpu::ContractionPlan> plan = runtime::cpu::plan_matmul(d);
     if (!plan.ok()) return plan.status();
-    FinishContraction(n, "matmul", BufferOf(operands[0].base), BufferOf(operands[1].base), *plan);
+    FinishContraction(n, "matmul", BufferOf(operands[0].base), BufferOf(operands[1].base), buffer_of_[n][0],
+                      *plan);
     contractions_.push_back({static_cast<std::uint32_t>(program_.steps.size() - 1), plan->rows_per_unit,
                              sizes.batch * sizes.m, sizes.n});
     return {};
   }
 
-  Status LowerConvolution(std::uint32_t n) {
-    const ir::Node& node = graph_.nodes[n];
-    AllocateResults(n);
-    if (node.type().shape.num_elements() == 0) return {};
-    const Shape& x = graph_.type(node.inputs[0]).shape;
-    const Shape& w = graph_.type(node.inputs[1]).shape;
-    const Shape& out = node.type().shape;
-    const ir::Attributes& a = node.attrs();
-    runtime::cpu::ConvolutionDescriptor d;
-    d.dtype = node.type().dtype;
-    d.batch = x[0];
-    d.channels = x[1];
-    d.out_channels = w[0];
-    d.groups = a.integer(ir::Attr::groups);
-    d.input.assign(x.begin() + 2, x.end());
-    d.kernel.assign(w.begin() + 2, w.end());
-    d.output.assign(out.begin() + 2, out.end());
-    d.strides = a.integers(ir::Attr::strides);
-    d.low = a.integers(ir::Attr::low);
-    d.high = a.integers(ir::Attr::high);
-    d.input_dilation = a.integers(ir::Attr::input_dilation);
-    d.dilation = a.integers(ir::Attr::dilation);
-    d.w_is_constant = IsConstant(node.inputs[1]);
-    d.exact = options_.exact_contractions;
-    StatusOr<runtime::cpu::ContractionPlan> plan = runtime::cpu::plan_convolution(d);
-    if (!plan.ok()) return plan.status();
-    FinishContraction(n, "convolution", BufferOf(node.inputs[0]), BufferOf(node.inputs[1]), *plan);
+  // Which reorders the convolutions take the place of, before any of them is lowered.
+  Status PlanConvolutions() {
+    const std::vector<std::uint32_t> only_reader = find_only_readers(graph_);
+    for (std::uint32_t n = 0; n < graph_.nodes.size(); ++n) {
+      const ir::Node& node = graph_.nodes[n];
+      if (node.op != Op::convolution || node.type().shape.num_elements() == 0) continue;
+      ConvolutionForm form = form_convolution(graph_, n, only_reader);
+      if (options_.exact_contractions) form = {describe_convolution(graph_, node), node.inputs[0], {}};
+      form.descriptor.exact = options_.exact_contractions;
+      StatusOr<runtime::cpu::ContractionPlan> plan = runtime::cpu::plan_convolution(form.descriptor);
+      if (!plan.ok() && (form.descriptor.x_block > 0 || form.descriptor.out_block > 0)) {
+        form = {describe_convolution(graph_, node), node.inputs[0], {}};  // no engine takes those blocks
+        plan = runtime::cpu::plan_convolution(form.descriptor);
+      }
+      if (!plan.ok()) return plan.status();
+      convolutions_.emplace(n, PlannedConvolution{std::move(form), *std::move(plan)});
+    }
+    if (convolutions_.empty()) return {};
+    std::vector<std::uint32_t> readers = ir::count_uses(graph_);
+    for (const auto& [n, planned] : convolutions_) {
+      const std::uint32_t source = graph_.nodes[n].inputs[0].node;
+      if (planned.form.descriptor.x_block > 0 && --readers[source] == 0) unread_.insert(source);
+    }
     return {};
   }
 
+  Status LowerConvolution(std::uint32_t n) {
+    const auto it = convolutions_.find(n);
+    if (it == convolutions_.end()) {  // no elements
+      AllocateResults(n);
+      return {};
+    }
+    const auto& [form, plan] = it->second;
+    const std::uint32_t result = form.packed.value_or(n);
+    AllocateResults(result);
+    FinishContraction(n, "convolution", BufferOf(form.x), BufferOf(graph_.nodes[n].inputs[1]),
+                      buffer_of_[result][0], plan);
+    const Shape& out = graph_.nodes[result].type().shape;
+    const std::int64_t rows = out[0] * out[1];
+    contractions_.push_back({static_cast<std::uint32_t>(program_.steps.size() - 1), plan.rows_per_unit, rows,
+                             out.num_elements() / rows});
+    return {};
+  }
+
+  Status LowerReorder(std::uint32_t n) {
+    if (unread_.contains(n) || !buffer_of_[n].empty()) return {};  // a convolution reads or writes past it
+    return LowerOp(n);
+  }
+
   void FinishContraction(std::uint32_t n, std::string_view name, std::uint32_t x, std::uint32_t y,
-                         const runtime::cpu::ContractionPlan& plan) {
+                         std::uint32_t result, const runtime::cpu::ContractionPlan& plan) {
     Step& step = AddStep(std::string(name), graph_.nodes[n]);
-    step.uses = {{x, false}, {y, false}, {buffer_of_[n][0], true}};
+    step.uses = {{x, false}, {y, false}, {result, true}};
     step.body = plan.body;
     step.units = plan.units;
     step.grain = 1;
@@ -291,6 +311,12 @@ class Lowering {
   std::vector<absl::InlinedVector<std::uint32_t, 1>> buffer_of_;
   KernelLowering kernels_;
   std::vector<ContractionRows> contractions_;
+  struct PlannedConvolution {
+    ConvolutionForm form;
+    runtime::cpu::ContractionPlan plan;
+  };
+  absl::flat_hash_map<std::uint32_t, PlannedConvolution> convolutions_;
+  absl::flat_hash_set<std::uint32_t> unread_;  // reorders that convolutions read past
 };
 
 }  // namespace

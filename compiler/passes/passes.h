@@ -4,7 +4,12 @@
 // Passes keep Node::location, so that what is left of the user's nodes still says where it was written.
 #pragma once
 
+#include <functional>
+#include <string>
+#include <vector>
+
 #include "ir/graph.h"
+#include "runtime/cpu/contraction.h"
 
 namespace leat::compiler {
 
@@ -40,6 +45,16 @@ ir::Graph place_nodes(const ir::Graph& graph, const std::vector<std::string>& de
 /// Where each node of a placed graph is.
 std::vector<std::uint16_t> device_of_nodes(const ir::Graph& graph,
                                            const std::vector<std::string>& device_names);
+
+/// Keeps activations between convolutions in the blocked layouts that the library's kernels work on:
+/// elementwise ops, pools, pads, slices and concats between them run on blocked arrays, and `reorder` nodes
+/// stand only where that ends. Which ops do is the choice that moves the fewest bytes. `preferred` is asked
+/// about every convolution on a CPU. The values stay the same; a convolution that is given blocks is done by
+/// the library.
+ir::Graph assign_layouts(
+    const ir::Graph& graph, const std::vector<std::string>& device_names,
+    const std::function<runtime::cpu::ConvolutionLayouts(const runtime::cpu::ConvolutionDescriptor&)>&
+        preferred);
 
 /// Replaces runs of elementwise ops, views and reductions by `fused` nodes with a body; what is left outside
 /// are contractions, ops with code of their own, and views that cost nothing (aliases, or strides of a

@@ -69,7 +69,17 @@ Status check(const ConvolutionDescriptor& d) {
       !product_fits({d.out_channels, d.channels / d.groups, kernel})) {
     return bad_convolution("an extent is negative, or there are more elements than can be addressed");
   }
+  if (d.x_block < 0 || d.out_block < 0) return bad_convolution("blocks have at least one channel");
   return {};
+}
+
+bool library_is_faster(const ConvolutionDescriptor& d, Isa isa) {
+  std::int64_t taps = 1;
+  double outputs = static_cast<double>(d.batch) * static_cast<double>(d.out_channels);
+  for (const std::int64_t e : d.kernel) taps *= e;
+  for (const std::int64_t e : d.output) outputs *= static_cast<double>(e);
+  const double work = outputs * static_cast<double>(d.channels / d.groups * taps);
+  return prefers_onednn(Contraction::convolution, d.dtype, isa, d.out_channels / d.groups, taps, work);
 }
 
 }  // namespace
@@ -89,16 +99,20 @@ StatusOr<ContractionPlan> plan_matmul(const MatmulDescriptor& descriptor) {
 StatusOr<ContractionPlan> plan_convolution(const ConvolutionDescriptor& descriptor) {
   if (Status status = check(descriptor); !status.ok()) return status;
   const Isa isa = host_isa();
-  std::int64_t taps = 1;
-  double outputs = static_cast<double>(descriptor.batch) * static_cast<double>(descriptor.out_channels);
-  for (const std::int64_t e : descriptor.kernel) taps *= e;
-  for (const std::int64_t e : descriptor.output) outputs *= static_cast<double>(e);
-  const double work = outputs * static_cast<double>(descriptor.channels / descriptor.groups * taps);
-  if (!descriptor.exact && prefers_onednn(Contraction::convolution, descriptor.dtype, isa,
-                                          descriptor.out_channels / descriptor.groups, taps, work)) {
+  const bool blocked = descriptor.x_block > 0 || descriptor.out_block > 0;
+  if (!descriptor.exact && (blocked || library_is_faster(descriptor, isa))) {
     if (auto plan = plan_onednn_convolution(descriptor, isa)) return *std::move(plan);
   }
+  if (blocked) return Status(Code::unimplemented, "convolution: no engine takes these arrays in blocks");
   return plan_exact_convolution(descriptor, isa);
+}
+
+ConvolutionLayouts preferred_layouts(const ConvolutionDescriptor& descriptor) {
+  if (!check(descriptor).ok() || descriptor.exact) return {};
+  const Isa isa = host_isa();
+  ConvolutionLayouts layouts = onednn_convolution_layouts(descriptor, isa);
+  layouts.wanted = layouts.block > 0 && library_is_faster(descriptor, isa);
+  return layouts;
 }
 
 }  // namespace leat::runtime::cpu

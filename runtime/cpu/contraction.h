@@ -27,7 +27,8 @@ struct MatmulDescriptor {
   bool exact = false;
 };
 
-/// x [n,c,spatial...], w [o,c/groups,spatial...], out [n,o,spatial...]; 1 to 3 spatial dimensions, all dense.
+/// x [n,c,spatial...], w [o,c/groups,spatial...], out [n,o,spatial...]; 1 to 3 spatial dimensions. All are
+/// dense, but x and out may be blocked by channels: [n,c/block,spatial...,block], as ir/layout.h says.
 struct ConvolutionDescriptor {
   DType dtype = DType::f32;
   std::int64_t batch = 1, channels = 1, out_channels = 1, groups = 1;
@@ -35,6 +36,16 @@ struct ConvolutionDescriptor {
   std::vector<std::int64_t> strides, low, high, input_dilation, dilation;
   bool w_is_constant = false;
   bool exact = false;
+  /// The channels of a block, of which all are whole; 0: dense.
+  std::int64_t x_block = 0, out_block = 0;
+};
+
+/// The layouts in which a convolution is fastest.
+struct ConvolutionLayouts {
+  std::int64_t block = 0;       // channels of a block; 0: dense arrays only
+  bool x = false, out = false;  // which of them may be blocked
+  bool wanted = false;          // they should be: dense ones would be reordered inside
+  std::int64_t x_reorders = 1;  // how many panels would each reorder a dense x
 };
 
 /// A step body with its split: units are panels. Its uses: x, y (or w), out; then, when scratch_bytes is not
@@ -46,12 +57,18 @@ struct ContractionPlan {
   double cost_ns = 0;  // on one worker
   std::string engine;  // "onednn", "micro_kernel"
   /// Panel u writes rows [rows_per_unit * u, rows_per_unit * (u + 1)) of out, counted over batch * m, so that
-  /// an epilogue can follow panel by panel; 0 where panels are not blocks of whole rows.
+  /// an epilogue can follow panel by panel; 0 where panels are not blocks of whole rows. Of a convolution,
+  /// rows are the planes of its channels, or of its blocks of channels.
   std::int64_t rows_per_unit = 0;
 };
 
 StatusOr<ContractionPlan> plan_matmul(const MatmulDescriptor& descriptor);
+/// unimplemented where the descriptor asks for blocks that no engine takes.
 StatusOr<ContractionPlan> plan_convolution(const ConvolutionDescriptor& descriptor);
+
+/// A function of the descriptor (its blocks left aside) and the instruction set. Exact convolutions are
+/// dense.
+ConvolutionLayouts preferred_layouts(const ConvolutionDescriptor& descriptor);
 
 /// The library behind it, for `leat info`: "oneDNN 2.6.3".
 std::string describe_contraction_library();

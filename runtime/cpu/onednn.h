@@ -15,5 +15,7 @@ namespace leat::runtime::cpu {
 /// Nothing where oneDNN has no primitive for the descriptor (a dtype, strides).
 std::optional<ContractionPlan> plan_onednn_matmul(const MatmulDescriptor& descriptor, Isa isa);
 std::optional<ContractionPlan> plan_onednn_convolution(const ConvolutionDescriptor& descriptor, Isa isa);
+/// What its kernels work on. `wanted` is left to the caller, who knows the other engines.
+ConvolutionLayouts onednn_convolution_layouts(const ConvolutionDescriptor& descriptor, Isa isa);
 
 }  // namespace leat::runtime::cpu

@@ -1,6 +1,7 @@
 // Convolutions on oneDNN: panels over images, output channels and groups, each a small pipeline.
 //
-// The library chooses blocked layouts; each panel reorders its part of the image in and out, in cache.
+// The library's kernels work on arrays blocked by channels. Where x or the result is dense, each panel
+// reorders its part of the image in or out, in cache.
 #include <algorithm>
 #include <numeric>
 
@@ -18,13 +19,33 @@ std::int64_t product(const std::vector<std::int64_t>& e) {
   return std::accumulate(e.begin(), e.end(), std::int64_t{1}, std::multiplies<>());
 }
 
+Extents image_extents(std::int64_t images, std::int64_t channels, const std::vector<std::int64_t>& spatial) {
+  Extents dims{images, channels};
+  dims.insert(dims.end(), spatial.begin(), spatial.end());
+  return dims;
+}
+
+dnnl::memory::desc any_image_desc(std::int64_t images, std::int64_t channels,
+                                  const std::vector<std::int64_t>& spatial, dnnl::memory::data_type type) {
+  return {image_extents(images, channels, spatial), type, dnnl::memory::format_tag::any};
+}
+
+/// The same blocked by channels; images stand one after another.
+dnnl::memory::desc blocked_image_desc(std::int64_t images, std::int64_t channels,
+                                      const std::vector<std::int64_t>& spatial, std::int64_t block,
+                                      dnnl::memory::data_type type) {
+  using Tag = dnnl::memory::format_tag;
+  constexpr Tag kEights[] = {Tag::nCw8c, Tag::nChw8c, Tag::nCdhw8c};
+  constexpr Tag kSixteens[] = {Tag::nCw16c, Tag::nChw16c, Tag::nCdhw16c};
+  const std::size_t rank = spatial.size() - 1;
+  return {image_extents(images, channels, spatial), type, block == 8 ? kEights[rank] : kSixteens[rank]};
+}
+
 /// [n, c, spatial...] inside a tensor whose images are `image` elements apart.
 dnnl::memory::desc image_desc(std::int64_t images, std::int64_t channels,
                               const std::vector<std::int64_t>& spatial, std::int64_t image,
-                              dnnl::memory::data_type type, bool any) {
-  Extents dims{images, channels}, strides(spatial.size() + 2, 1);
-  dims.insert(dims.end(), spatial.begin(), spatial.end());
-  if (any) return {dims, type, dnnl::memory::format_tag::any};
+                              dnnl::memory::data_type type) {
+  Extents dims = image_extents(images, channels, spatial), strides(spatial.size() + 2, 1);
   for (std::size_t i = dims.size() - 1; i > 1; --i) strides[i - 1] = strides[i] * dims[i];
   strides[0] = image;
   return {dims, type, strides};
@@ -72,7 +93,11 @@ std::optional<Pipeline> make_pipeline(const ConvolutionDescriptor& d, dnnl::memo
   const bool grouped = d.groups > 1;
   const std::int64_t channels = grouped ? part * (d.channels / d.groups) : d.channels;
   const std::int64_t features = grouped ? part * (d.out_channels / d.groups) : part;
-  const std::int64_t x_image = d.channels * product(d.input), out_image = d.out_channels * product(d.output);
+  const auto image = [&](std::int64_t part_channels, std::int64_t all,
+                         const std::vector<std::int64_t>& extents, std::int64_t block) {
+    return block > 0 ? blocked_image_desc(images, part_channels, extents, block, type)
+                     : image_desc(images, part_channels, extents, all * product(extents), type);
+  };
   Extents w_dims;
   if (grouped) w_dims.push_back(part);
   w_dims.push_back(features / (grouped ? part : 1));
@@ -85,16 +110,16 @@ std::optional<Pipeline> make_pipeline(const ConvolutionDescriptor& d, dnnl::memo
 
   const dnnl::convolution_forward::desc desc(
       dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,
-      image_desc(images, channels, d.input, 0, type, true), {w_dims, type, dnnl::memory::format_tag::any},
-      image_desc(images, features, d.output, 0, type, true), d.strides, dilates, d.low, d.high);
+      any_image_desc(images, channels, d.input, type), {w_dims, type, dnnl::memory::format_tag::any},
+      any_image_desc(images, features, d.output, type), d.strides, dilates, d.low, d.high);
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const dnnl::convolution_forward::primitive_desc primitive(desc, attributes, onednn_engine());
-  return Pipeline::Make(primitive,
-                        {image_desc(images, channels, d.input, x_image, type, false),
-                         dnnl::memory::desc(w_dims, type, w_strides),
-                         image_desc(images, features, d.output, out_image, type, false)},
-                        dnnl::convolution_forward(primitive));
+  return Pipeline::Make(
+      primitive,
+      {image(channels, d.channels, d.input, d.x_block), dnnl::memory::desc(w_dims, type, w_strides),
+       image(features, d.out_channels, d.output, d.out_block)},
+      dnnl::convolution_forward(primitive));
 }
 
 class OneDnnConvolution final : public StepBody {
@@ -134,7 +159,8 @@ class OneDnnConvolution final : public StepBody {
   std::string ToString() const override {
     return "convolution " + std::string(name(d_.dtype)) + " batch=" + std::to_string(d_.batch) + " onednn(" +
            pool_[0].implementation() + ") images=" + std::to_string(cut_.images) +
-           " parts=" + std::to_string(cut_.parts) + (packs_ ? " packed" : "");
+           " parts=" + std::to_string(cut_.parts) + (packs_ ? " packed" : "") +
+           Describe("x", d_.x_block, kSource) + Describe("out", d_.out_block, kResult);
   }
 
  private:
@@ -142,6 +168,11 @@ class OneDnnConvolution final : public StepBody {
   std::size_t IndexOf(bool single, bool tail) const {
     const std::size_t per_chunk = tail_part_ != 0 ? 2 : 1;
     return (single && cut_.chunk > 1 ? per_chunk : 0) + (tail ? 1 : 0);
+  }
+  /// " x=8c", " x=dense reordered".
+  std::string Describe(const char* name, std::int64_t block, Tensor tensor) const {
+    const std::string layout = block > 0 ? std::to_string(block) + "c" : "dense";
+    return " " + (name + ("=" + layout)) + (pool_[0].reorders(tensor) ? " reordered" : "");
   }
   bool IsTail(std::int64_t part) const { return tail_part_ != 0 && part == cut_.parts - 1; }
 
@@ -185,11 +216,39 @@ bool supported(const ConvolutionDescriptor& d) {
   return good;
 }
 
+/// Whether the library has kernels of its own for the dtype.
+bool has_kernels(DType dtype, Isa isa) {
+  return dtype == DType::f32 ? isa >= Isa::avx2 : dtype == DType::bf16 && isa == Isa::avx512;
+}
+
 }  // namespace
+
+ConvolutionLayouts onednn_convolution_layouts(const ConvolutionDescriptor& d, Isa isa) {
+  if (!supported(d) || !has_kernels(d.dtype, isa)) return {};
+  ConvolutionLayouts layouts;
+  layouts.block = isa == Isa::avx512 ? 16 : 8;  // one vector of f32
+  const bool depthwise = d.groups == d.channels && d.groups == d.out_channels;
+  const auto whole = [&](std::int64_t channels) {  // blocks, none of which crosses groups
+    const std::int64_t of_group = depthwise ? channels : channels / d.groups;
+    return of_group % layouts.block == 0;
+  };
+  layouts.x = whole(d.channels) && (d.groups == 1 || whole(d.out_channels));
+  layouts.out = whole(d.out_channels) && (d.groups == 1 || whole(d.channels));
+  if (!layouts.x && !layouts.out) return {};
+  layouts.x_reorders = cut_convolution(d).parts;
+  return layouts;
+}
 
 std::optional<ContractionPlan> plan_onednn_convolution(const ConvolutionDescriptor& d, Isa isa) {
   const auto type = onednn_type(d.dtype);
-  if (!type || !supported(d) || (d.dtype == DType::bf16 && isa != Isa::avx512)) return std::nullopt;
+  if (!type || !supported(d) || !has_kernels(d.dtype, isa)) return std::nullopt;
+  if (d.x_block > 0 || d.out_block > 0) {
+    const ConvolutionLayouts layouts = onednn_convolution_layouts(d, isa);
+    if ((d.x_block > 0 && (!layouts.x || d.x_block != layouts.block)) ||
+        (d.out_block > 0 && (!layouts.out || d.out_block != layouts.block))) {
+      return std::nullopt;
+    }
+  }
   const OneOpenMpThread one;
   const Cut cut = cut_convolution(d);
   const std::int64_t all = d.groups > 1 ? d.groups : d.out_channels;
@@ -217,16 +276,18 @@ std::optional<ContractionPlan> plan_onednn_convolution(const ConvolutionDescript
   plan.units = ceil_div(d.batch, cut.images) * cut.parts;
   plan.engine = "onednn";
   const std::int64_t rows = d.groups > 1 ? cut.part * (d.out_channels / d.groups) : cut.part;
+  const std::int64_t block = std::max<std::int64_t>(1, d.out_block);
   if (cut.parts == 1) {
-    plan.rows_per_unit = cut.images * d.out_channels;
+    plan.rows_per_unit = cut.images * d.out_channels / block;
   } else if (d.batch == 1 || all % cut.part == 0) {
-    plan.rows_per_unit = rows;
+    plan.rows_per_unit = rows / block;
   }
   const double work = static_cast<double>(d.batch * d.out_channels) * static_cast<double>(product(d.output)) *
                       static_cast<double>(d.channels / d.groups * product(d.kernel));
+  const std::int64_t reordered = (d.x_block > 0 ? 0 : d.channels * product(d.input) * cut.parts) +
+                                 (d.out_block > 0 ? 0 : d.out_channels * product(d.output));
   const double bytes =
-      static_cast<double>((d.channels * product(d.input) + d.out_channels * product(d.output)) * d.batch *
-                          static_cast<std::int64_t>(byte_size(d.dtype)));
+      static_cast<double>(reordered * d.batch * static_cast<std::int64_t>(byte_size(d.dtype)));
   // 45 G multiplications a second on Zen 3 (AVX2), and the reorders at 4 GB/s in and out; 2 us a panel.
   const double per_ns = isa == Isa::avx512 ? 80 : 45;
   plan.cost_ns = 2000.0 * static_cast<double>(plan.units) + work / per_ns + bytes / 4;

@@ -60,7 +60,8 @@ class Pipeline {
   /// `weights` are the packed ones if `packed`. Throws dnnl::error, std::bad_alloc.
   void Run(Session& session, const void* source, const void* weights, bool packed, void* result) const;
   /// Whether weights need a reorder, the bytes of the reordered ones, and the reorder.
-  bool packs_weights() const { return reorders_[kWeights].has_value(); }
+  bool packs_weights() const { return reorders(kWeights); }
+  bool reorders(Tensor tensor) const { return reorders_[tensor].has_value(); }
   std::int64_t packed_bytes() const { return static_cast<std::int64_t>(inner_[kWeights].get_size()); }
   bool SameWeights(const Pipeline& other) const { return inner_[kWeights] == other.inner_[kWeights]; }
   void PackWeights(Session& session, const void* weights, void* packed) const;

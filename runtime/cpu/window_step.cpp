@@ -1,6 +1,8 @@
 // reduce_window, as ir/interpret_window.cpp defines it. A unit is one row of the result along the last
 // windowed dimension: the window's positions are taken in row-major order, each for the whole row at once, so
 // the bounds are found once per position and the inner loop runs over neighbours.
+#include <cstring>
+
 #include "ir/scalar_arithmetic.h"
 #include "ir/strided_copy.h"
 #include "runtime/cpu/node_step.h"
@@ -86,7 +88,7 @@ class WindowStep final : public NodeStep {
     const ReductionLoops& loops = host_tile_loops().Reduction(op, node_.type().dtype);
     const std::int64_t width = row_.results * inner_;
     const auto row = std::make_unique<A[]>(static_cast<std::size_t>(width));
-    const auto gathered = std::make_unique<T[]>(static_cast<std::size_t>(row_.results));
+    const auto gathered = std::make_unique<T[]>(static_cast<std::size_t>(width));
     const std::size_t rank = slides_.size();
     ir::Strides o(rank), w(rank), first(rank), past(rank);
     for (std::int64_t u = begin; u < end; ++u) {
@@ -132,14 +134,28 @@ class WindowStep final : public NodeStep {
     const T* from = x + (begin * row_.stride + shift) * inner_;
     if (row_.stride == 1) {
       loops.take_rows(row + begin * inner_, from, 1, (end - begin) * inner_);
-    } else if (inner_ == 1) {
-      for (std::int64_t i = 0; i < end - begin; ++i) gathered[i] = from[i * row_.stride];
-      loops.take_rows(row + begin, gathered, 1, end - begin);
     } else {
-      for (std::int64_t i = begin; i < end; ++i, from += row_.stride * inner_) {
-        loops.take_rows(row + i * inner_, from, 1, inner_);
+      const std::int64_t step = row_.stride * inner_, count = end - begin;
+      switch (static_cast<std::size_t>(inner_) * sizeof(T)) {  // one element, and blocks of channels
+        case sizeof(T): Gather<sizeof(T)>(gathered, from, step, count); break;
+        case 16: Gather<16>(gathered, from, step, count); break;
+        case 32: Gather<32>(gathered, from, step, count); break;
+        case 64: Gather<64>(gathered, from, step, count); break;
+        default:
+          for (std::int64_t i = begin; i < end; ++i, from += step) {
+            loops.take_rows(row + i * inner_, from, 1, inner_);
+          }
+          return;
       }
+      loops.take_rows(row + begin * inner_, gathered, 1, count * inner_);
     }
+  }
+
+  /// Copies runs of kBytes that are `step` elements apart.
+  template <std::size_t kBytes, class T>
+  static void Gather(T* to, const T* from, std::int64_t step, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i, from += step, to += kBytes / sizeof(T))
+      std::memcpy(to, from, kBytes);
   }
 
   std::string kind_;

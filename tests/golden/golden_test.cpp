@@ -25,6 +25,15 @@ namespace {
 
 const std::vector<std::string> kDevices = {"cpu:0", "cpu:1"};
 
+/// An engine that works on blocks of 8 channels, whatever the machine.
+runtime::cpu::ConvolutionLayouts eights(const runtime::cpu::ConvolutionDescriptor& d) {
+  runtime::cpu::ConvolutionLayouts layouts;
+  layouts.block = 8;
+  layouts.x = d.channels % 8 == 0;
+  layouts.out = layouts.wanted = true;
+  return layouts;
+}
+
 using Pass = std::function<ir::Graph(const ir::Graph&)>;
 
 /// What the compiler runs up to `place_nodes`, in its order.
@@ -44,6 +53,10 @@ const std::map<std::string, Pass>& passes() {
       {"normalize_reductions", compiler::normalize_reductions},
       {"normalize_contractions", compiler::normalize_contractions},
       {"place_nodes", [](const ir::Graph& g) { return compiler::place_nodes(g, kDevices); }},
+      {"assign_layouts",
+       [](const ir::Graph& g) {
+         return compiler::eliminate_dead_nodes(compiler::assign_layouts(cleaned(g), kDevices, eights));
+       }},
       {"fuse_groups", [](const ir::Graph& g) { return compiler::fuse_groups(cleaned(g)); }},
   };
   return *kPasses;
@@ -93,6 +106,7 @@ constexpr Golden kGolden[] = {
     {"attention", "program"},
     {"conv_relu", "fuse_groups"},
     {"conv_relu", "program"},
+    {"residual", "assign_layouts"},
 };
 
 std::optional<std::string> read_file(const std::string& path) {
