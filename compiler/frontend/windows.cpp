@@ -103,7 +103,18 @@ Tensor transposed_kernel(const Tensor& w, std::int64_t groups, SourceLocation at
 /// reduce_window takes entries for all axes of [n,c,s...].
 struct Windows {
   Integers window, strides, low, high, dilation;
+  Integers beyond;  // how far the last window reaches beyond the high padding (ceil_mode)
 };
+
+/// What must be added to an extent so that the last window is whole, if it begins before the high padding
+/// does.
+std::int64_t reach_beyond(std::int64_t extent, std::int64_t low, std::int64_t high, std::int64_t span,
+                          std::int64_t stride) {
+  const std::int64_t room = extent + low + high - span;  // for the window to slide
+  if (room <= -stride || extent > kLargest) return 0;    // inference has the words for these
+  const std::int64_t last = room < 0 ? 0 : (room + stride - 1) / stride * stride;
+  return last >= extent + low ? 0 : last - room;
+}
 
 Windows windows_of(const Call& c, const Integers& window, const WindowOptions& o) {
   check_spatial(c, 30);
@@ -113,18 +124,28 @@ Windows windows_of(const Call& c, const Integers& window, const WindowOptions& o
     return list;
   };
   const Integers sizes = per_axis(c, window, 1, "window", 1);
-  return {whole(sizes, 1), whole(o.strides.empty() ? sizes : per_axis(c, o.strides, 1, "strides", 1), 1),
-          whole(per_axis(c, o.low, 0, "low", 0), 0), whole(per_axis(c, o.high, 0, "high", 0), 0),
-          whole(per_axis(c, o.dilation, 1, "dilation", 1), 1)};
+  Windows w{whole(sizes, 1),
+            whole(o.strides.empty() ? sizes : per_axis(c, o.strides, 1, "strides", 1), 1),
+            whole(per_axis(c, o.low, 0, "low", 0), 0),
+            whole(per_axis(c, o.high, 0, "high", 0), 0),
+            whole(per_axis(c, o.dilation, 1, "dilation", 1), 1),
+            Integers(c.spatial() + 2, 0)};
+  for (std::size_t d = 2; o.ceil_mode && d < w.window.size(); ++d) {
+    const std::int64_t span = (w.window[d] - 1) * w.dilation[d] + 1;
+    w.beyond[d] = reach_beyond(c.x.shape()[d], w.low[d], w.high[d], span, w.strides[d]);
+  }
+  return w;
 }
 
 Tensor slide(const Tensor& x, const Windows& w, std::string kind, SourceLocation at) {
+  Integers high = w.high;
+  for (std::size_t d = 0; d < high.size(); ++d) high[d] += w.beyond[d];
   return make_op(Op::reduce_window, {Operand(x, at)},
                  {{Attr::kind, std::move(kind)},
                   {Attr::window, w.window},
                   {Attr::strides, w.strides},
                   {Attr::low, w.low},
-                  {Attr::high, w.high},
+                  {Attr::high, std::move(high)},
                   {Attr::dilation, w.dilation}},
                  at);
 }
@@ -210,17 +231,24 @@ Tensor avg_pool(const Tensor& x, const Integers& window, const WindowOptions& op
   const Placed wide = widen(x, "avg_pool", at);
   const Windows w = windows_of({"avg_pool", x, at}, window, options);
   const Placed total{slide(wide.tensor, w, "sum", at), at};
-  const auto padded = [](std::int64_t p) { return p != 0; };
-  if (count_padding || (std::none_of(w.low.begin(), w.low.end(), padded) &&
-                        std::none_of(w.high.begin(), w.high.end(), padded))) {
+  // Every window counts alike where nothing that it reaches is left out.
+  const auto reaches = [](std::int64_t p) { return p != 0; };
+  const auto none = [&](const Integers& list) { return std::none_of(list.begin(), list.end(), reaches); };
+  if (none(w.beyond) && (count_padding || (none(w.low) && none(w.high)))) {
     double count = 1;
     for (std::int64_t extent : w.window) count *= static_cast<double>(extent);
     return narrow(total / Argument{count}, x);
   }
-  Shape places = x.shape();  // the counts are the same for every image and channel
+  // The places that count: the same for every image and channel.
+  Windows counting = w;
+  Shape places = x.shape();
   places[0] = places[1] = 1;
+  for (std::size_t d = 2; count_padding && d < places.size(); ++d) {
+    places[d] += w.low[d] + w.high[d];
+    counting.low[d] = counting.high[d] = 0;
+  }
   const Tensor there = ones(places, wide.tensor.dtype(), at);
-  return narrow(total / Placed{slide(there, w, "sum", at), at}, x);
+  return narrow(total / Placed{slide(there, counting, "sum", at), at}, x);
 }
 
 Tensor global_avg_pool(const Tensor& x, Here at) {

@@ -88,6 +88,9 @@ struct WindowOptions {
   std::vector<std::int64_t> strides{};
   std::vector<std::int64_t> low{}, high{};  // padding before and after
   std::vector<std::int64_t> dilation{};     // distance of the window's elements
+  /// Extents are rounded up: a last window that begins inside x or its low padding may reach beyond the high
+  /// one.
+  bool ceil_mode = false;
 };
 /// Of convolutions, likewise; strides are 1 where the list is empty.
 struct ConvolutionOptions {
@@ -111,7 +114,7 @@ Tensor conv_transpose(const Tensor& x, const Tensor& w, const Tensor& b = {},
 Tensor max_pool(const Tensor& x, const std::vector<std::int64_t>& window, const WindowOptions& options = {},
                 Here at = Here::current());
 /// The mean over each window; padding counts as 0 if `count_padding`, else is left out (then a window of
-/// padding only gives NaN).
+/// padding only gives NaN). What ceil_mode reaches beyond the padding never counts.
 Tensor avg_pool(const Tensor& x, const std::vector<std::int64_t>& window, const WindowOptions& options = {},
                 bool count_padding = false, Here at = Here::current());
 /// Over all spatial axes, which are kept with extent 1.

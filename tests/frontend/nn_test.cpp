@@ -254,6 +254,34 @@ TEST_F(Nn, PoolsByHand) {
   EXPECT_EQ(max_pool(reshape(tensor({1, 7, 2, 3}), {1, 1, 4}), {4}).item<int>(), 7);
 }
 
+// Figures of PyTorch 2's pools with ceil_mode, but for the last line.
+TEST_F(Nn, PoolsRoundedUp) {
+  const Tensor x = reshape(tensor({1.0f, -5.0f, 3.0f, 8.0f, 2.0f, 7.0f}), {1, 1, 6});
+  EXPECT_THAT(floats(max_pool(x, {4}, {.strides = {3}})), ElementsAre(8));
+  EXPECT_THAT(floats(max_pool(x, {4}, {.strides = {3}, .ceil_mode = true})), ElementsAre(8, 8));
+  EXPECT_THAT(floats(avg_pool(x, {4}, {.strides = {3}, .ceil_mode = true})), ElementsAre(1.75, 17.0f / 3));
+  const WindowOptions padded{.strides = {3}, .low = {1}, .high = {1}, .ceil_mode = true};
+  EXPECT_THAT(floats(avg_pool(x, {4}, padded, true)), ElementsAre(-0.25, 5, 3.5));
+  EXPECT_THAT(floats(avg_pool(x, {4}, padded)), ElementsAre(-1.0f / 3, 5, 7));
+  const auto extent = [&](std::int64_t window, std::int64_t stride) {
+    return max_pool(x, {window}, {.strides = {stride}, .low = {1}, .high = {1}, .ceil_mode = true})
+        .shape()[2];
+  };
+  EXPECT_EQ(extent(2, 4), 2);
+  EXPECT_EQ(extent(2, 5), 2);
+  EXPECT_EQ(extent(2, 7), 1);  // the second window would begin in the high padding
+  EXPECT_EQ(extent(9, 2), 1);
+  EXPECT_THAT(ERROR_OF(max_pool(x, {9}, {.strides = {1}, .low = {1}, .high = {1}, .ceil_mode = true})),
+              HasSubstr("[C37]"));
+  const Tensor y = reshape(astype(arange(30), DType::f32), {1, 1, 5, 6});
+  EXPECT_THAT(floats(max_pool(y, {2, 3}, {.strides = {2, 2}, .ceil_mode = true})),
+              ElementsAre(8, 10, 11, 20, 22, 23, 26, 28, 29));
+  EXPECT_THAT(floats(max_pool(y, {2, 2}, {.dilation = {2, 2}, .ceil_mode = true})),
+              ElementsAre(14, 16, 16, 26, 28, 28));
+  // Nothing is rounded where the windows fit.
+  EXPECT_EQ(max_pool(y, {5, 2}, {.ceil_mode = true}).shape(), (Shape{1, 1, 1, 3}));
+}
+
 TEST_F(Nn, PoolErrors) {
   const Tensor x = ones({1, 2, 8, 8});
   EXPECT_EQ(ERROR_OF(max_pool(x, {})), "max_pool: the window is empty; f32[1,2,8,8] has 2 spatial axes");
