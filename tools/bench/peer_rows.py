@@ -14,6 +14,7 @@ EXTENT = 1 << 24
 SIZES = [(256, 1024), (4096, 4096)]
 PRODUCTS = [256, 1000, 2048]
 CONVOLUTIONS = [(64, 56), (128, 28), (256, 14), (512, 7)]
+BLOCKS = [(64, 56), (128, 28)]
 
 
 class Bench:
@@ -147,6 +148,23 @@ def run_torch(bench):
                 x = torch.randn(1, channels, extent, extent)
                 w = torch.randn(channels, channels, 3, 3)
                 bench.time(7, f"conv 3x3 {channels}, {extent}^2", lambda: F.conv2d(x, w, padding=1))
+            for batch in (1, 8):
+                for channels, extent in BLOCKS:
+                    for name, shapes in (("basic block", [(channels, channels, 3)] * 2),
+                                         ("bottleneck", [(4 * channels, channels, 1), (channels, channels, 3),
+                                                         (channels, 4 * channels, 1)])):
+                        x = torch.randn(batch, shapes[0][0], extent, extent)
+                        layers = [(torch.randn(out, into, k, k) / (into * k * k) ** 0.5, torch.randn(out), k // 2)
+                                  for into, out, k in shapes]
+
+                        def block():
+                            y = x
+                            for w, b, pad in layers[:-1]:
+                                y = F.relu(F.conv2d(y, w, b, padding=pad))
+                            w, b, pad = layers[-1]
+                            return F.relu(F.conv2d(y, w, b, padding=pad) + x)
+
+                        bench.time(7, f"{name} {shapes[0][0]}, {extent}^2, batch {batch}", block)
         if bench.wants(9):
             for extent, label in [(32, "1k"), (1024, "1M")]:
                 samples = []
