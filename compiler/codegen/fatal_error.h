@@ -1,7 +1,6 @@
 // What LLVM would end the process for becomes an exception: the kernel stays on the tile tier, the host lives
 // on.
 //
-// What LLVM held is lost then: some 300 KB for such a kernel, which is not compiled again.
 // The handlers belong to the LLVM that is linked in and hidden; another LLVM of the process keeps its own.
 // LLVM's frames are unwound without destructors, so whoever catches must leak the LLVM objects that were in
 // use: their state is unknown. That costs memory once per error of a kind that is not expected to happen at
