@@ -69,6 +69,7 @@ function(leat_link_onednn target)
   target_link_libraries(${target} PRIVATE ${LEAT_DNNL_LIBRARY} OpenMP::OpenMP_CXX ${CMAKE_DL_LIBS})
 endfunction()
 
+# More components of LLVM follow the target.
 function(leat_link_llvm target)
   get_target_property(type ${target} TYPE)
   if(type STREQUAL INTERFACE_LIBRARY)
@@ -81,7 +82,7 @@ function(leat_link_llvm target)
   endif()
   # System headers: LLVM's own warnings are not ours.
   target_include_directories(${target} SYSTEM PRIVATE ${LLVM_INCLUDE_DIRS})
-  llvm_map_components_to_libnames(libs orcjit native passes)
+  llvm_map_components_to_libnames(libs orcjit native nvptxcodegen nvptxdesc nvptxinfo passes ${ARGN})
   target_link_libraries(${target} PRIVATE ${libs})
   target_link_options(${target} INTERFACE ${LEAT_KEEP_STATICS})
 endfunction()
@@ -91,7 +92,8 @@ set(LEAT_KEEP_STATICS LINKER:--wrap=__cxa_atexit LINKER:-u,__wrap___cxa_atexit)
 # A hash of the sources that decide what machine code a kernel becomes: part of the key of the disk cache, so that
 # an object never outlives its emitter. A change of any of them configures again.
 function(leat_emitter_version)
-  file(GLOB sources CONFIGURE_DEPENDS ir/ops.def ir/meaning/*.h compiler/codegen/*.* compiler/codegen/cpu/*)
+  file(GLOB sources CONFIGURE_DEPENDS ir/ops.def ir/meaning/*.h compiler/codegen/*.*
+       compiler/codegen/cpu/* compiler/codegen/cuda/*)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${sources})
   set(all "")
   foreach(source ${sources})

@@ -82,6 +82,11 @@ Values finish_parts(llvm::IRBuilder<>& b, Slots& slots, llvm::Value* count,
 
 Values emit_loop(llvm::IRBuilder<>& b, llvm::Value* low, llvm::Value* high, std::int64_t step, Values initial,
                  const std::function<Values(llvm::Value*, Values)>& body) {
+  return emit_loop(b, low, high, b.getInt64(static_cast<std::uint64_t>(step)), std::move(initial), body);
+}
+
+Values emit_loop(llvm::IRBuilder<>& b, llvm::Value* low, llvm::Value* high, llvm::Value* step, Values initial,
+                 const std::function<Values(llvm::Value*, Values)>& body) {
   llvm::BasicBlock *before = b.GetInsertBlock(), *loop = new_block(b, "loop"),
                    *done = new_block(b, "loop.done");
   b.CreateCondBr(b.CreateICmpSLT(low, high), loop, done);
@@ -95,7 +100,7 @@ Values emit_loop(llvm::IRBuilder<>& b, llvm::Value* low, llvm::Value* high, std:
     carried.push_back(phi);
   }
   const Values next = body(i, carried);
-  llvm::Value* following = b.CreateAdd(i, b.getInt64(static_cast<std::uint64_t>(step)), "", true, true);
+  llvm::Value* following = b.CreateAdd(i, step, "", true, true);
   llvm::BasicBlock* last = b.GetInsertBlock();
   i->addIncoming(following, last);
   for (std::size_t k = 0; k < carried.size(); ++k) {

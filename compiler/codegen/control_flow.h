@@ -18,6 +18,9 @@ using Values = std::vector<llvm::Value*>;
 /// for (i = low; i < high; i += step), i64, signed. Values may be empty.
 Values emit_loop(llvm::IRBuilder<>& b, llvm::Value* low, llvm::Value* high, std::int64_t step, Values initial,
                  const std::function<Values(llvm::Value*, Values)>& body);
+/// The same with a step that is known only when the code runs. REQUIRES: step > 0.
+Values emit_loop(llvm::IRBuilder<>& b, llvm::Value* low, llvm::Value* high, llvm::Value* step, Values initial,
+                 const std::function<Values(llvm::Value*, Values)>& body);
 
 /// if (condition) values = then() else values = otherwise().
 Values emit_if(llvm::IRBuilder<>& b, llvm::Value* condition, const std::function<Values()>& then,

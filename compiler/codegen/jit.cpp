@@ -40,6 +40,10 @@ void initialize_llvm() {
     install_fatal_error_handlers();
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
+    LLVMInitializeNVPTXTargetInfo();
+    LLVMInitializeNVPTXTarget();
+    LLVMInitializeNVPTXTargetMC();
+    LLVMInitializeNVPTXAsmPrinter();
   });
 }
 
@@ -155,6 +159,14 @@ class OrcJit final : public Jit {
 };
 
 }  // namespace
+
+Status set_target(llvm::Module& module, const CodeTarget& target) {
+  auto machine = make_machine(target);
+  if (!machine.ok()) return machine.status();
+  module.setTargetTriple(target.triple);
+  module.setDataLayout((*machine)->createDataLayout());
+  return {};
+}
 
 Status optimize_module(llvm::Module& module, const CodeTarget& target) {
   std::string error;

@@ -1,4 +1,5 @@
-// From an LLVM module to running code: verify, optimise a little, generate an object, load it.
+// From an LLVM module to running code: verify, optimise a little, generate an object, load it; or to the text
+// of a GPU.
 //
 // optimize_module and compile_object are pure functions of a module and a target; each compile makes its own
 // TargetMachine (they are not thread-safe), so any number run at once. Jit owns the loaded code of a Context:
@@ -22,6 +23,9 @@ namespace leat::compiler::codegen {
 
 /// The name of the one function that a kernel's module defines.
 inline constexpr char kKernelSymbol[] = "leat_kernel";
+
+/// Gives the module the triple and the data layout of the target.
+Status set_target(llvm::Module& module, const CodeTarget& target);
 
 /// Verifies the module and runs the slim pipeline over it.
 Status optimize_module(llvm::Module& module, const CodeTarget& target);

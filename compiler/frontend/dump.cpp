@@ -6,6 +6,7 @@
 #include "compiler/attach_epilogues.h"
 #include "compiler/control_step.h"
 #include "compiler/frontend/context_state.h"
+#include "compiler/frontend/dump_ptx.h"
 #include "compiler/frontend/picture.h"
 #include "compiler/frontend/walk.h"
 #include "ir/printer.h"
@@ -14,8 +15,9 @@
 namespace leat::frontend {
 namespace {
 
-constexpr std::string_view kStages[] = {"graph", "optimized", "placed",  "fused", "kernels",
-                                        "llvm",  "asm",       "program", "memory"};
+constexpr std::string_view kStages[] = {"graph", "optimized", "placed", "fused",   "kernels",
+                                        "llvm",  "asm",       "ptx",    "program", "memory"};
+constexpr std::string_view kDefaultArchitecture = "sm_90";
 
 // Nodes inside a fused region have locations of the graph around it; printed alone they need them.
 ir::Graph with_inner_locations(const ir::Graph& graph) {
@@ -42,7 +44,8 @@ std::string print_with_parts(const runtime::Program& program) {
   return text;
 }
 
-// The distinct kernels of a program: steps of their own, epilogues of contractions, parts of sub-programs.
+// The steps of a program and of the programs in them, and its distinct kernels: steps of their own, epilogues
+// of contractions, parts of sub-programs.
 class Kernels {
  public:
   void Add(const runtime::Program& program, const std::string& of) {
@@ -56,11 +59,12 @@ class Kernels {
         if (!at.scope.empty()) place += " scope=\"" + at.scope + "\"";
         if (places.find(place) == std::string::npos) places += place;
       }
-      Add(*step.body, step.name + of + places);
+      Add({step.name + of + places, &program, &step, step.body.get()});
       if (const runtime::StepBody* epilogue = compiler::epilogue_of(*step.body)) {
-        Add(*epilogue, "on each panel of " + step.name + of + places);
+        Add({"on each panel of " + step.name + of + places, &program, &step, epilogue});
       }
       for (const compiler::SubProgram& part : compiler::sub_programs(*step.body)) {
+        sub_programs_.push_back(part.program);
         Add(*part.program, " in the " + std::string(part.role) + " of " + step.name + of);
       }
     }
@@ -88,14 +92,27 @@ class Kernels {
     return text;
   }
 
+  StatusOr<std::string> PrintPtx(std::string_view arch, bool picture) const {
+    const StatusOr<std::vector<CodeText>> parts = ptx_of(steps_, arch);
+    if (!parts.ok()) return parts.status();
+    if (picture) return draw_blocks(*parts, true);
+    std::string text;
+    for (const CodeText& part : *parts)
+      text += (text.empty() ? "// " : "\n// ") + part.name + "\n" + part.text;
+    return text.empty() ? "// no steps\n" : text;
+  }
+
  private:
-  void Add(const runtime::StepBody& body, std::string name) {
-    const auto* step = dynamic_cast<const runtime::KernelStep*>(&body);
+  void Add(NamedStep named) {
+    steps_.push_back(named);
+    const auto* step = dynamic_cast<const runtime::KernelStep*>(named.body);
     if (step == nullptr || !seen_.insert(step->code().get()).second) return;
     // Owned by the code, which the program's step owns, which may end before this.
-    kernels_.emplace_back(std::move(name),
+    kernels_.emplace_back(std::move(named.name),
                           std::shared_ptr<const ir::Kernel>(step->code(), &step->code()->kernel()));
   }
+  std::vector<NamedStep> steps_;  // of programs that the caller holds, or these:
+  std::vector<std::shared_ptr<const runtime::Program>> sub_programs_;
   std::set<const runtime::KernelCode*> seen_;
   std::vector<std::pair<std::string, std::shared_ptr<const ir::Kernel>>> kernels_;
 };
@@ -119,7 +136,7 @@ StatusOr<ir::Graph> graph_of(std::span<const Tensor> tensors, ContextState& stat
 
 StatusOr<std::string> dump(const ir::Graph& graph, std::string_view stage, compiler::CompileOptions options,
                            compiler::CodeCache& code, DumpFormat format) {
-  constexpr std::string_view kAsPicture = ":dot";
+  constexpr std::string_view kAsPicture = ":dot", kWithArchitecture = "ptx:";
   std::string_view name = stage;
   if (name == "dot") {
     name = "program";
@@ -129,11 +146,15 @@ StatusOr<std::string> dump(const ir::Graph& graph, std::string_view stage, compi
     format = DumpFormat::dot;
   }
   const bool picture = format == DumpFormat::dot;
+  std::string_view arch = kDefaultArchitecture;
+  if (name.substr(0, kWithArchitecture.size()) == kWithArchitecture) {
+    arch = name.substr(kWithArchitecture.size());
+    name = "ptx";
+  }
   if (std::find(std::begin(kStages), std::end(kStages), name) == std::end(kStages)) {
-    return Status(
-        Code::invalid_argument,
-        "no stage is called \"" + std::string(stage) +
-            "\"; there are graph, optimized, placed, fused, kernels, llvm, asm, program, memory and dot");
+    return Status(Code::invalid_argument, "no stage is called \"" + std::string(stage) +
+                                              "\"; there are graph, optimized, placed, fused, kernels, llvm, "
+                                              "asm, ptx, program, memory and dot");
   }
   if (name == "graph") return picture ? draw(graph) : ir::print(graph);
   std::string text;
@@ -145,9 +166,10 @@ StatusOr<std::string> dump(const ir::Graph& graph, std::string_view stage, compi
   if (!program.ok()) return program.status();
   if (name == "program") return picture ? runtime::to_dot(**program) : print_with_parts(**program);
   if (name == "memory") return picture ? draw_memory(**program) : runtime::print_memory(**program);
-  if (name != "kernels" && name != "llvm" && name != "asm") return text;
+  if (name != "kernels" && name != "llvm" && name != "asm" && name != "ptx") return text;
   Kernels kernels;
   kernels.Add(**program, "");
+  if (name == "ptx") return kernels.PrintPtx(arch, picture);
   return kernels.Print(name, picture, code);
 }
 

@@ -25,7 +25,7 @@ class DumpTest : public ::testing::TestWithParam<Sample> {};
 TEST_P(DumpTest, EveryStageIsTextAndPicture) {
   const bool draw = shell("command -v dot").code == 0;
   for (const char* stage :
-       {"graph", "optimized", "placed", "fused", "kernels", "llvm", "asm", "program", "memory"}) {
+       {"graph", "optimized", "placed", "fused", "kernels", "llvm", "asm", "ptx", "program", "memory"}) {
     const std::string call =
         std::string("dump ") + GetParam().name + ".leat " + GetParam().arguments + " --stage=" + stage;
     const Command text = leat(call);
@@ -47,7 +47,8 @@ INSTANTIATE_TEST_SUITE_P(Samples, DumpTest, ::testing::ValuesIn(kSamples),
                          [](const auto& info) { return info.param.name; });
 
 TEST(Dump, LabelsAndScopesReachEveryStage) {
-  for (const char* stage : {"graph", "optimized", "placed", "fused", "kernels", "llvm", "asm", "program"}) {
+  for (const char* stage :
+       {"graph", "optimized", "placed", "fused", "kernels", "llvm", "asm", "ptx", "program"}) {
     for (const char* format : {"text", "dot"}) {
       const Command c =
           leat(std::string("dump mlp.leat --size n=6 --stage=") + stage + " --format=" + format);
@@ -71,6 +72,15 @@ TEST(Dump, ProgramsShowCausesDevicesAndSubPrograms) {
   const std::string loop = leat("dump newton.leat --size n=6 --stage=program").out;
   EXPECT_THAT(loop, HasSubstr("// condition of while_loop\nprogram @moves {"));
   EXPECT_THAT(loop, HasSubstr("// body of while_loop\nprogram @step {"));
+}
+
+TEST(Dump, PtxNeedsNoGpu) {
+  const std::string ptx = leat("dump mlp.leat --size n=6 --stage=ptx").out;
+  EXPECT_THAT(ptx, HasSubstr(".target sm_90\n"));
+  EXPECT_THAT(ptx, HasSubstr(".visible .entry leat_kernel("));
+  EXPECT_THAT(ptx, HasSubstr("// launch on sm_90 with 132 multiprocessors: 1 blocks of "));
+  EXPECT_THAT(ptx, HasSubstr("// not a loop kernel, no PTX: matmul\n"));
+  EXPECT_THAT(leat("dump mlp.leat --size n=6 --stage=ptx --arch=sm_75").out, HasSubstr(".target sm_75\n"));
 }
 
 TEST(Dump, KernelsOfEpiloguesAndLoopsAreShown) {

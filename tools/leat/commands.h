@@ -27,6 +27,7 @@ struct ProgramFile {
 struct DumpOptions {
   ProgramFile file;
   std::string stage = "graph";
+  std::string arch = "sm_90";  // of stage ptx
   std::string format = "text";
   int workers = 2;
   int devices = 1;

@@ -20,7 +20,8 @@ Status dump(const DumpOptions& options) {
   compile.exact_contractions = options.exact;
   compile.devices = describe_devices(options.devices, options.workers);
   const std::unique_ptr<compiler::CodeCache> code = compiler::make_code_cache({});
-  const StatusOr<std::string> text = frontend::dump(*graph, options.stage, compile, *code, format);
+  const std::string stage = options.stage == "ptx" ? "ptx:" + options.arch : options.stage;
+  const StatusOr<std::string> text = frontend::dump(*graph, stage, compile, *code, format);
   if (!text.ok()) return text.status();
   std::fwrite(text->data(), 1, text->size(), stdout);
   return {};

@@ -83,7 +83,11 @@ int main(int argc, char** argv) {
   add_program(dump_command, &dump_options.file);
   dump_command->add_option("--stage", dump_options.stage, "which stage")
       ->check(CLI::IsMember(
-          {"graph", "optimized", "placed", "fused", "kernels", "llvm", "asm", "program", "memory"}))
+          {"graph", "optimized", "placed", "fused", "kernels", "llvm", "asm", "ptx", "program", "memory"}))
+      ->capture_default_str();
+  dump_command
+      ->add_option("--arch", dump_options.arch, "of stage ptx: the GPU that it is for; none is needed")
+      ->check(CLI::IsMember({"sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_90a"}))
       ->capture_default_str();
   dump_command->add_option("--format", dump_options.format, "text or dot")
       ->check(CLI::IsMember({"text", "dot"}))
@@ -98,6 +102,7 @@ int main(int argc, char** argv) {
   dump_command->add_flag("--exact-contractions", dump_options.exact, "bit-equal to the interpreter");
   dump_command->footer(
       "Example: leat dump examples/programs/mlp.leat --size n=32 --stage=fused\n"
+      "         leat dump examples/programs/mlp.leat --size n=32 --stage=ptx --arch=sm_80\n"
       "         leat dump examples/programs/mlp.leat --size n=32 --stage=program --format=dot | dot -Tsvg > "
       "p.svg");
   dump_command->callback([&] { status = dump(dump_options); });

@@ -1,0 +1,76 @@
+#include "compiler/frontend/dump_ptx.h"
+
+#include <map>
+
+#include "compiler/codegen/cuda/gpu_plan.h"
+#include "compiler/codegen/cuda/kernel_ptx.h"
+#include "runtime/program/kernel_code.h"
+
+namespace leat::frontend {
+namespace {
+
+using compiler::codegen::kernel_ptx;
+using runtime::cuda::GpuDescription;
+using runtime::cuda::LaunchGeometry;
+using runtime::cuda::ParameterLayout;
+
+std::string describe_launch(const LaunchGeometry& launch, const ir::Kernel& kernel,
+                            const GpuDescription& gpu) {
+  const ParameterLayout layout(kernel);
+  std::string text = "// launch on " + gpu.arch + " with " + std::to_string(gpu.multiprocessors) +
+                     " multiprocessors: " + std::to_string(launch.blocks) + " blocks of " +
+                     std::to_string(launch.threads) + " threads, " + std::to_string(launch.shared_bytes) +
+                     " bytes of shared memory; parameters: " + std::to_string(layout.bytes()) + " bytes ";
+  return text + (layout.by_value() ? "by value" : "in device memory") + "\n";
+}
+
+/// The last step of a split reduction; its op and sizes are those of its buffers.
+StatusOr<std::string> pairwise_text(const NamedStep& named, const GpuDescription& gpu) {
+  const runtime::Step& step = *named.step;
+  const ir::Type& partials = named.program->buffers[step.uses[0].buffer].type;
+  const DType dtype = named.program->buffers[step.uses[1].buffer].type.dtype;
+  const std::optional<ir::Op> op = ir::find_op(step.name);
+  if (!op || partials.shape.rank() != 2) return Status(Code::internal, "a pairwise step of no reduction");
+  StatusOr<std::string> ptx = compiler::codegen::pairwise_ptx(*op, dtype, gpu.arch);
+  if (!ptx.ok()) return ptx.status();
+  const Shape& shape = partials.shape;
+  const LaunchGeometry launch = compiler::codegen::pairwise_geometry(shape[0], shape[1], gpu);
+  return describe_launch(launch, compiler::codegen::pairwise_kernel(*op, dtype), gpu) + *ptx;
+}
+
+}  // namespace
+
+StatusOr<std::vector<CodeText>> ptx_of(const std::vector<NamedStep>& steps, std::string_view arch) {
+  const StatusOr<GpuDescription> gpu = runtime::cuda::gpu_description(arch);
+  if (!gpu.ok()) return gpu.status();
+  std::vector<CodeText> parts;
+  std::map<const runtime::KernelCode*, std::string> printed;
+  for (const NamedStep& named : steps) {
+    CodeText part{named.name, ""};
+    const auto* kernel_step = dynamic_cast<const runtime::KernelStep*>(named.body);
+    if (kernel_step != nullptr) {
+      const ir::Kernel& kernel = kernel_step->code()->kernel();
+      const LaunchGeometry launch =
+          compiler::codegen::launch_geometry(kernel, kernel_step->arguments().sizes, *gpu);
+      part.text = describe_launch(launch, kernel, *gpu);
+      const auto [known, first] = printed.emplace(kernel_step->code().get(), named.name);
+      if (first) {
+        const StatusOr<std::string> ptx = kernel_ptx(kernel, arch);
+        if (!ptx.ok()) return ptx.status();
+        part.text += *ptx;
+      } else {
+        part.text += "// the kernel of " + known->second + "\n";
+      }
+    } else if (named.body->kind() == "pairwise") {
+      StatusOr<std::string> text = pairwise_text(named, *gpu);
+      if (!text.ok()) return text.status();
+      part.text = *std::move(text);
+    } else {
+      part.text = "// not a loop kernel, no PTX: " + std::string(named.body->kind()) + "\n";
+    }
+    parts.push_back(std::move(part));
+  }
+  return parts;
+}
+
+}  // namespace leat::frontend

@@ -1,0 +1,44 @@
+// What code generation and planning read of a GPU: plain data, so that every kernel, its launch geometry and
+// every dump exist without one.
+//
+// Defaults are there for the architectures that Leat compiles for; a file of `key = value` lines describes
+// any other machine, or a smaller one for tests. Immutable values; any thread.
+//
+//   StatusOr<GpuDescription> gpu = gpu_description("sm_90");   // an H100 or H200
+//   gpu = parse_gpu_description("arch = sm_80\nmultiprocessors = 40\n");
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "leat/status.h"
+
+namespace leat::runtime::cuda {
+
+struct GpuDescription {
+  std::string arch;                               // "sm_90"
+  int sm = 0;                                     // 90
+  int multiprocessors = 0;                        // of the whole device
+  int threads_per_multiprocessor = 0;             // resident at once
+  int blocks_per_multiprocessor = 0;              // resident at once
+  std::int64_t shared_per_multiprocessor = 0;     // bytes
+  std::int64_t shared_per_block = 0;              // bytes, with the opt-in above 48 KiB
+  std::int64_t reserved_shared_per_block = 1024;  // bytes that the system takes of each block's
+};
+
+/// The names that gpu_description knows, in ascending order: "sm_75", ...
+std::span<const std::string_view> gpu_architectures();
+
+/// The default description of an architecture. An unknown one is invalid_argument and lists the known.
+StatusOr<GpuDescription> gpu_description(std::string_view arch);
+
+/// Lines `key = value`; `#` begins a comment. `arch` comes first and gives the defaults of all other keys:
+/// multiprocessors, threads_per_multiprocessor, blocks_per_multiprocessor, shared_per_multiprocessor,
+/// shared_per_block. Anything else is invalid_argument with its line number.
+StatusOr<GpuDescription> parse_gpu_description(std::string_view text);
+
+/// What parse_gpu_description reads.
+std::string print(const GpuDescription& gpu);
+
+}  // namespace leat::runtime::cuda

@@ -1,0 +1,223 @@
+// The PTX of every op and kernel class: IEEE rounding throughout, wide accesses, the parameter block; and
+// what NVIDIA's assembler says of it, where there is one.
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+
+#include "tests/cuda/emulated_case.h"
+
+namespace leat::emulator {
+namespace {
+
+using compiler::codegen::kernel_ptx;
+using ir::Family;
+using ir::Kernel;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+KernelCase elementwise(const ir::OpInfo& info, DType operand, DType result) {
+  KernelCase c;
+  c.sizes = {1};
+  std::vector<std::uint16_t> operands;
+  for (int k = 0; k < ir::operand_count(info.op); ++k) {
+    const DType dtype = info.op == Op::select && k == 0 ? DType::bool_ : operand;
+    operands.push_back(c.AddInput(dtype, Level::element, std::vector<std::byte>(8), 0, {1}));
+  }
+  c.AddOutput(c.AddInstruction(info.op, result, Level::element, operands));
+  return c;
+}
+
+/// Every class of kernel over `dtype`, by name.
+std::vector<std::pair<std::string, Kernel>> classes_of(DType dtype) {
+  std::vector<std::pair<std::string, Kernel>> classes;
+  const Op plain = dtype == DType::bool_ ? Op::bit_and : Op::add;
+  classes.emplace_back("map", elementwise(ir::op_info(plain), dtype, dtype).kernel);
+  if (is_float(dtype)) classes.emplace_back("exp", elementwise(ir::op_info(Op::exp), dtype, dtype).kernel);
+  if (is_int(dtype)) classes.emplace_back("div", elementwise(ir::op_info(Op::div), dtype, dtype).kernel);
+  const DType other = dtype == DType::f32 ? DType::f16 : DType::f32;
+  classes.emplace_back("convert", elementwise(ir::op_info(Op::convert), dtype, other).kernel);
+  KernelCase transpose;
+  transpose.sizes = {2, 2};
+  transpose.kernel.parallel_rank = 2;
+  const std::vector<std::byte> bytes(64);
+  transpose.AddOutput(transpose.AddInput(dtype, Level::element, bytes, 0, {1, 2}));
+  classes.emplace_back("transpose", transpose.kernel);
+  Random random(1);
+  for (Pattern pattern : {Pattern::row_reduce, Pattern::column_reduce}) {
+    const std::string name = pattern == Pattern::row_reduce ? "rows" : "columns";
+    KernelCase max;
+    max.kernel.pattern = pattern;
+    max.sizes = {2, 2};
+    max.AddInput(dtype, Level::element, bytes, 0, max.Dense(false));
+    max.AddOutput(max.AddInstruction(Op::reduce_max, dtype, Level::row, {0}));
+    if (dtype != DType::bool_) max.AddOutput(max.AddInstruction(Op::reduce_sum, dtype, Level::row, {0}));
+    classes.emplace_back(name, max.kernel);
+    if (is_float(dtype))
+      classes.emplace_back(name + "_softmax", runtime::softmax(pattern, dtype, {2, 2}, random).kernel);
+  }
+  if (dtype == DType::u32 || dtype == DType::u64) {
+    KernelCase bits;
+    bits.sizes = {1};
+    bits.kernel.inputs.push_back(
+        {.kind = Kernel::Input::Kind::index, .dtype = DType::i64, .access = bits.Access(0, {1})});
+    bits.AddScalar(DType::u64, 1, Level::element);
+    bits.AddScalar(DType::u64, 2, Level::element);
+    bits.AddOutput(bits.AddInstruction(Op::random_bits, dtype, Level::element, {1, 2, 0}));
+    classes.emplace_back("random_bits", bits.kernel);
+  }
+  return classes;
+}
+
+Op joining(DType dtype) { return dtype == DType::bool_ ? Op::reduce_or : Op::reduce_sum; }
+
+/// Complaints about arithmetic that rounds other than IEEE 754 says, one a line.
+std::string inexact_lines(const std::string& ptx) {
+  static const std::regex arithmetic(
+      R"(^\s*(?:@!?%p\d+\s+)?(add|sub|mul|div|sqrt|fma|mad|rcp)((?:\.\w+)*)\.(f16|f16x2|bf16|f32|f64)\s)");
+  std::string bad;
+  std::size_t begin = 0;
+  while (begin < ptx.size()) {
+    const std::size_t end = ptx.find('\n', begin);
+    const std::string line = ptx.substr(begin, end - begin);
+    begin = end == std::string::npos ? ptx.size() : end + 1;
+    std::smatch match;
+    const bool loose =
+        std::regex_search(line, match, arithmetic) && match[2].str().find(".rn") == std::string::npos;
+    if (loose || line.find(".approx") != std::string::npos || line.find(".ftz") != std::string::npos ||
+        line.find("call") != std::string::npos) {
+      bad += line + "\n";
+    }
+  }
+  return bad;
+}
+
+class PtxElementwise : public ::testing::TestWithParam<Op> {};
+
+TEST_P(PtxElementwise, RoundsAsIeeeSays) {
+  const ir::OpInfo& info = ir::op_info(GetParam());
+  const bool predicate = info.family == Family::compare || info.family == Family::classify;
+  for (DType dtype : {DType::f16, DType::bf16, DType::f32, DType::f64}) {
+    if (!ir::accepts(info.types, dtype) || info.op == Op::bitcast) continue;
+    const DType result = predicate ? DType::bool_ : info.family == Family::convert ? DType::f16 : dtype;
+    const auto ptx = kernel_ptx(elementwise(info, dtype, result).kernel, "sm_80");
+    ASSERT_TRUE(ptx.ok()) << ptx.status().ToString();
+    EXPECT_EQ(inexact_lines(*ptx), "") << ir::name(info.op) << " of " << name(dtype);
+  }
+}
+
+std::vector<Op> elementwise_ops() {
+  std::vector<Op> ops;
+  for (const ir::OpInfo& info : ir::all_ops()) {
+    if (info.elementwise()) ops.push_back(info.op);
+  }
+  return ops;
+}
+INSTANTIATE_TEST_SUITE_P(All, PtxElementwise, ::testing::ValuesIn(elementwise_ops()),
+                         [](const auto& info) { return std::string(ir::name(info.param)); });
+
+TEST(Ptx, SeesInexactLines) {
+  EXPECT_EQ(inexact_lines("\tadd.f32 \t%f1, %f2, %f3;\n"), "\tadd.f32 \t%f1, %f2, %f3;\n");
+  EXPECT_EQ(inexact_lines("\tdiv.full.f32 \t%f1, %f2, %f3;"), "\tdiv.full.f32 \t%f1, %f2, %f3;\n");
+  EXPECT_EQ(inexact_lines("\tsqrt.approx.f32 \t%f1, %f2;\n"), "\tsqrt.approx.f32 \t%f1, %f2;\n");
+  EXPECT_EQ(inexact_lines("\tfma.rn.f32 \t%f1, %f2, %f3, %f4;\n\tadd.s32 \t%r1, %r2, %r3;\n"), "");
+}
+
+TEST(Ptx, ReductionsRoundAsIeeeSays) {
+  for (DType dtype : {DType::f16, DType::bf16, DType::f32, DType::f64}) {
+    for (const auto& [name, kernel] : classes_of(dtype)) {
+      const auto ptx = kernel_ptx(kernel, "sm_90");
+      ASSERT_TRUE(ptx.ok()) << ptx.status().ToString();
+      EXPECT_EQ(inexact_lines(*ptx), "") << name;
+    }
+  }
+}
+
+TEST(Ptx, OneEntryWithTheParameterBlock) {
+  const Kernel kernel = elementwise(ir::op_info(Op::add), DType::f32, DType::f32).kernel;
+  const std::string ptx = *kernel_ptx(kernel, "sm_90");
+  const runtime::cuda::ParameterLayout layout(kernel);
+  EXPECT_EQ(layout.bytes(), 8 * (2 + 1 + 3 * 2 + 3));
+  EXPECT_THAT(ptx, HasSubstr(".target sm_90"));
+  EXPECT_THAT(ptx, HasSubstr(".visible .entry leat_kernel("));
+  EXPECT_THAT(ptx, HasSubstr("leat_kernel_param_0[" + std::to_string(layout.bytes()) + "]"));
+  EXPECT_THAT(ptx, HasSubstr(".maxntid 256"));
+  EXPECT_THAT(ptx, HasSubstr("ld.global.v4."));
+  EXPECT_THAT(ptx, HasSubstr("st.global.v4."));
+  EXPECT_THAT(ptx, Not(HasSubstr(".local")));
+}
+
+TEST(Ptx, UnknownArchitecturesAreListed) {
+  const Kernel kernel = elementwise(ir::op_info(Op::add), DType::f32, DType::f32).kernel;
+  const auto ptx = kernel_ptx(kernel, "sm_60");
+  ASSERT_FALSE(ptx.ok());
+  EXPECT_EQ(ptx.status().code(), Code::invalid_argument);
+  EXPECT_THAT(
+      ptx.status().message(),
+      HasSubstr(
+          "no GPU architecture is called \"sm_60\"; there are sm_75, sm_80, sm_86, sm_89, sm_90, sm_90a"));
+  EXPECT_EQ(kernel_ptx(Kernel(), "sm_90").status().code(), Code::invalid_argument);
+}
+
+/// The assembler: $LEAT_PTXAS, the PATH, CUDA's folder, or where tools/setup puts one.
+std::string find_ptxas() {
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value == nullptr ? "" : value);
+  };
+  std::vector<std::string> places = {variable("LEAT_PTXAS")};
+  std::string path = variable("PATH") + ":/usr/local/cuda/bin:" + variable("HOME") + "/.cache/leat/ptxas";
+  for (std::size_t begin = 0; begin <= path.size();) {
+    const std::size_t end = std::min(path.find(':', begin), path.size());
+    places.push_back(path.substr(begin, end - begin) + "/ptxas");
+    begin = end + 1;
+  }
+  for (const std::string& place : places) {
+    if (!place.empty() && access(place.c_str(), X_OK) == 0) return place;
+  }
+  return "";
+}
+
+class PtxAssembles : public ::testing::TestWithParam<DType> {};
+
+TEST_P(PtxAssembles, ForEveryArchitecture) {
+  const std::string ptxas = find_ptxas();
+  if (ptxas.empty()) {
+    GTEST_SKIP() << "no ptxas in $LEAT_PTXAS, the PATH, /usr/local/cuda/bin or ~/.cache/leat/ptxas: "
+                    "tools/setup installs one";
+  }
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("leat_ptx_" + std::to_string(getpid()));
+  std::filesystem::create_directories(folder);
+  const std::string file = (folder / "kernel.ptx").string(), log = (folder / "log").string();
+  for (const char* arch : {"sm_75", "sm_80", "sm_90"}) {
+    const auto assemble = [&](const std::string& name, const StatusOr<std::string>& ptx) {
+      ASSERT_TRUE(ptx.ok()) << name << ": " << ptx.status().ToString();
+      std::ofstream(file) << *ptx;
+      const std::string command = ptxas + " -arch=" + arch + " -o " + (folder / "kernel.cubin").string() +
+                                  " " + file + " > " + log + " 2>&1";
+      const int code = std::system(command.c_str());
+      std::ifstream stream(log);
+      const std::string said((std::istreambuf_iterator<char>(stream)), {});
+      EXPECT_EQ(code, 0) << name << " " << arch << "\n" << said << "\n" << *ptx;
+    };
+    for (const auto& [name, kernel] : classes_of(GetParam())) assemble(name, kernel_ptx(kernel, arch));
+    assemble("pairwise", compiler::codegen::pairwise_ptx(joining(GetParam()), GetParam(), arch));
+  }
+  std::filesystem::remove_all(folder);
+}
+
+std::vector<DType> all_dtypes() {
+  std::vector<DType> all;
+  for (int t = 0; t < kDTypeCount; ++t) all.push_back(runtime::dtype_at(t));
+  return all;
+}
+INSTANTIATE_TEST_SUITE_P(All, PtxAssembles, ::testing::ValuesIn(all_dtypes()),
+                         [](const auto& info) { return std::string(name(info.param)); });
+
+}  // namespace
+}  // namespace leat::emulator
