@@ -167,12 +167,8 @@ TEST(EmulatedReduce, EveryBarrierIsNeeded) {
        {transpose, reduction(Pattern::row_reduce, Op::reduce_sum, DType::f32, {2, 17 * 4096}, random),
         reduction(Pattern::column_reduce, Op::reduce_sum, DType::f32, {33, 1100}, random)}) {
     const std::string text = *compiler::codegen::kernel_gpu_llvm_text(c.kernel, "sm_90");
-    // The last one of a reduction is there for outputs in the memory of inputs (OutputsMayBeInputs).
-    std::size_t last = std::string::npos;
-    if (c.kernel.has_reduced()) last = text.rfind(barrier);
-    int barriers = 0;
+    int barriers = 0, unneeded = 0;
     for (std::size_t at = text.find(barrier); at != std::string::npos; at = text.find(barrier, at + 1)) {
-      if (at == last) continue;
       ++barriers;
       std::string without = text;
       without.erase(at, barrier.size());
@@ -180,9 +176,11 @@ TEST(EmulatedReduce, EveryBarrierIsNeeded) {
       ASSERT_TRUE(kernel.ok()) << kernel.status().ToString();
       KernelCase copy = c;
       const auto geometry = compiler::codegen::launch_geometry(c.kernel, c.sizes, small_gpu());
-      EXPECT_NE(run_emulated(**kernel, copy, geometry), "") << "barrier " << barriers << "\n" << text;
+      if (run_emulated(**kernel, copy, geometry).empty()) ++unneeded;
     }
     EXPECT_GE(barriers, 2);
+    // One of a reduction is there for outputs in the memory of inputs (OutputsMayBeInputs).
+    EXPECT_EQ(unneeded, c.kernel.has_reduced() ? 1 : 0) << text;
   }
 }
 
