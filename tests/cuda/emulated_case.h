@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "compiler/codegen/cuda/gpu_plan.h"
 #include "compiler/codegen/cuda/kernel_ptx.h"
 #include "tests/cuda/emulator.h"
@@ -56,19 +58,31 @@ inline void expect_equal_buffers(const KernelCase& expected, const KernelCase& a
   EXPECT_EQ(expected.faults, actual.faults) << "sizes" << sizes << "\n" << ir::print(actual.kernel);
 }
 
+/// The kernel, compiled once for all sizes. Null after a failure of the test.
+inline EmulatedKernel* emulated(const ir::Kernel& kernel) {
+  static auto* known = new std::map<std::string, std::unique_ptr<EmulatedKernel>>;
+  std::unique_ptr<EmulatedKernel>& slot = (*known)[ir::print(kernel)];
+  if (slot != nullptr) return slot.get();
+  const auto text = compiler::codegen::kernel_gpu_llvm_text(kernel, "sm_90");
+  EXPECT_TRUE(text.ok()) << text.status().ToString() << "\n" << ir::print(kernel);
+  if (!text.ok()) return nullptr;
+  auto loaded = EmulatedKernel::Load(*text);
+  EXPECT_TRUE(loaded.ok()) << loaded.status().ToString() << "\n" << *text;
+  if (loaded.ok()) slot = *std::move(loaded);
+  return slot.get();
+}
+
 /// Runs `c` as it would be launched on each device.
 inline void expect_emulated(const KernelCase& c, const std::vector<runtime::cuda::GpuDescription>& gpus) {
   ASSERT_EQ(ir::check(c.kernel), "") << ir::print(c.kernel);
   KernelCase expected = c;
   run_slowly(expected);
-  const auto text = compiler::codegen::kernel_gpu_llvm_text(c.kernel, "sm_90");
-  ASSERT_TRUE(text.ok()) << text.status().ToString() << "\n" << ir::print(c.kernel);
-  const auto kernel = EmulatedKernel::Load(*text);
-  ASSERT_TRUE(kernel.ok()) << kernel.status().ToString() << "\n" << *text;
+  EmulatedKernel* const kernel = emulated(c.kernel);
+  ASSERT_NE(kernel, nullptr);
   for (const runtime::cuda::GpuDescription& gpu : gpus) {
     KernelCase actual = c;
     const auto geometry = compiler::codegen::launch_geometry(c.kernel, c.sizes, gpu);
-    const std::string complaint = run_emulated(**kernel, actual, geometry);
+    const std::string complaint = run_emulated(*kernel, actual, geometry);
     ASSERT_EQ(complaint, "") << geometry.blocks << " blocks of " << geometry.threads << ", "
                              << geometry.shared_bytes << " bytes shared\n"
                              << ir::print(c.kernel);
