@@ -83,6 +83,12 @@ class WhileStep final : public StepBody {
   Status Execute(StepContext& context, std::int64_t, std::int64_t) const override {
     // The state moves between two sets of buffers; the outputs are one of them.
     const std::size_t n = body_->inputs.size();
+    const auto copy_state = [&](std::size_t i, const void* from, void* to) {
+      // What is empty may be nowhere.
+      if (const std::int64_t bytes = body_->buffers[body_->inputs[i]].bytes; bytes > 0) {
+        std::memcpy(to, from, static_cast<std::size_t>(bytes));
+      }
+    };
     std::vector<std::unique_ptr<std::byte[]>> other(n);
     std::vector<void*> state(n), next(n);
     for (std::size_t i = 0; i < n; ++i) {
@@ -90,7 +96,7 @@ class WhileStep final : public StepBody {
       other[i].reset(new std::byte[std::max<std::size_t>(bytes, 1)]);
       state[i] = context.pointers[n + i];
       next[i] = other[i].get();
-      std::memcpy(state[i], context.pointers[i], bytes);
+      copy_state(i, context.pointers[i], state[i]);
     }
     runtime::SequentialRun condition(*condition_), body(*body_);
     for (;;) {
@@ -104,10 +110,7 @@ class WhileStep final : public StepBody {
       std::swap(state, next);
     }
     for (std::size_t i = 0; i < n; ++i) {
-      if (state[i] != context.pointers[n + i]) {
-        std::memcpy(context.pointers[n + i], state[i],
-                    static_cast<std::size_t>(body_->buffers[body_->inputs[i]].bytes));
-      }
+      if (state[i] != context.pointers[n + i]) copy_state(i, state[i], context.pointers[n + i]);
     }
     return {};
   }
