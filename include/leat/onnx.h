@@ -28,7 +28,7 @@ namespace leat::onnx {
 struct LoadOptions {
   /// Tensors may lie in other files beneath the model's folder; never through links, "..", or absolute paths.
   bool external_data = false;
-  std::int64_t max_nodes = 1'000'000;                       // imported, counting each turn of a loop
+  std::int64_t max_nodes = 200'000;                         // imported, counting each turn of a loop
   std::int64_t max_constant_bytes = std::int64_t{1} << 28;  // of what is computed while importing
   bool interpret = false;  // the interpreter computes everything: slow, and the reference
 };

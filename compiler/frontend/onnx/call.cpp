@@ -28,8 +28,16 @@ std::vector<To> converted(const void* data, DType dtype, std::int64_t count) {
 std::string type_text(const Tensor& x) { return std::string(name(x.dtype())) + x.shape().ToString(); }
 
 const Tensor& Call::input(std::size_t i) const {
-  if (!has(i)) Fail("input ", i, " is missing");
+  if (!has(i)) {
+    const bool sequence = i < inputs_.size() && inputs_[i].sequence != nullptr;
+    Fail("input ", i, sequence ? " is a sequence, not a tensor" : " is missing");
+  }
   return inputs_[i].tensor;
+}
+
+const Items& Call::sequence(std::size_t i) const {
+  if (i >= inputs_.size() || inputs_[i].sequence == nullptr) Fail("input ", i, " must be a sequence");
+  return *inputs_[i].sequence;
 }
 
 std::vector<Tensor> Call::inputs() const {

@@ -36,6 +36,7 @@ class Call {
   /// All of them; none may be absent.
   std::vector<Tensor> inputs() const;
   const Items& items() const { return inputs_; }
+  const Items& sequence(std::size_t i) const;
   bool known(std::size_t i) const { return has(i) && inputs_[i].known; }
   /// The value of an operand that decides a shape or a structure; at most 2^20 elements.
   Integers integers(std::size_t i);
@@ -74,8 +75,12 @@ class Call {
   DType dtype(std::string_view name, DType fallback) const;
   DType dtype_from(std::int64_t data_type) const;
 
-  /// Says which results are known; by default all are where all operands are.
-  std::optional<std::vector<bool>> known_results;
+  /// For ops whose results are not all known where all operands are, or are sequences.
+  Results Give(Items items) {
+    given_ = std::move(items);
+    return {};
+  }
+  std::optional<Items>& given() { return given_; }
 
   template <class... Parts>
   [[noreturn]] void Fail(const Parts&... parts) const {
@@ -95,6 +100,7 @@ class Call {
   const std::int64_t version_;
   Items inputs_;
   const NodeProto* const caller_;
+  std::optional<Items> given_;
 };
 
 /// "f32[2,3]".

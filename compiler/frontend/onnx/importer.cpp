@@ -1,5 +1,7 @@
 #include "compiler/frontend/onnx/importer.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "compiler/frontend/node.h"
 #include "compiler/frontend/onnx/call.h"
@@ -37,7 +39,13 @@ void stamp(const Items& results, SourceLocation place) {
     n->where = place;
     stack.push_back(n);
   };
-  for (const Item& r : results) visit(r.tensor.node());
+  const std::function<void(const Items&)> visit_all = [&](const Items& items) {
+    for (const Item& i : items) {
+      visit(i.tensor.node());
+      if (i.sequence != nullptr) visit_all(*i.sequence);
+    }
+  };
+  visit_all(results);
   while (!stack.empty()) {
     frontend::Node* const n = stack.back();
     stack.pop_back();
@@ -50,7 +58,10 @@ void stamp(const Items& results, SourceLocation place) {
 
 std::size_t bytes_of(const Items& items) {
   std::size_t bytes = 0;
-  for (const Item& i : items) bytes += i.tensor.defined() ? i.tensor.byte_count() : 0;
+  for (const Item& i : items) {
+    if (i.tensor.defined()) bytes += i.tensor.byte_count();
+    if (i.sequence != nullptr) bytes += bytes_of(*i.sequence);
+  }
   return bytes;
 }
 
@@ -105,7 +116,7 @@ Items Importer::Outputs(std::span<const std::string_view> names, const Scope& sc
   Items outputs;
   for (const std::string_view name : names) {
     outputs.push_back(Find(name, scope));
-    if (!outputs.back().tensor.defined()) {
+    if (outputs.back().absent()) {
       throw Error(Status(Code::invalid_argument,
                          absl::StrCat("output \"", std::string(name), "\": its node gives no value")));
     }
@@ -141,7 +152,9 @@ void Importer::RunNodes(const std::vector<NodeProto>& nodes, std::span<const std
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     Items results = RunNode(nodes[i], scope);
     for (std::size_t o = 0; o < nodes[i].outputs.size() && o < results.size(); ++o) {
-      if (!nodes[i].outputs[o].empty()) scope.values[nodes[i].outputs[o]] = std::move(results[o]);
+      if (!nodes[i].outputs[o].empty() && !results[o].absent()) {
+        scope.values[nodes[i].outputs[o]] = std::move(results[o]);
+      }
     }
     for (const std::string_view name : lifetimes[i]) scope.values.erase(name);
   }
@@ -217,17 +230,16 @@ Items Importer::CallOp(const NodeProto& node, Items inputs, std::string_view dom
   bool known = row->rule == KnownRule::shapes;
   if (row->rule == KnownRule::operands) {
     known = true;
-    for (const Item& i : inputs) known = known && (i.known || !i.tensor.defined());
+    for (const Item& i : inputs) known = known && (i.known || i.absent());
   }
   const NodeProto* const caller = callers_.empty() ? nullptr : callers_.back();
   Call call(*this, node, version, std::move(inputs), caller);
   const auto run = [&] {
+    call.given().reset();
     std::vector<Tensor> tensors = row->import(call);
+    if (call.given()) return *std::move(call.given());
     Items results;
-    for (std::size_t r = 0; r < tensors.size(); ++r) {
-      const bool k = call.known_results ? r < call.known_results->size() && (*call.known_results)[r] : known;
-      results.push_back({std::move(tensors[r]), k});
-    }
+    for (Tensor& t : tensors) results.push_back({std::move(t), known});
     return results;
   };
   if (!known) return run();
@@ -323,12 +335,14 @@ void Importer::ComputeLive() {
   if (options_.mode == ImportOptions::Mode::traced) return;
   std::vector<Item*> live;
   std::vector<Tensor> tensors;
+  const std::function<void(Item&)> add = [&](Item& item) {
+    if (item.sequence != nullptr) std::for_each(item.sequence->begin(), item.sequence->end(), add);
+    if (item.known || !item.tensor.defined() || item.tensor.ready()) return;
+    live.push_back(&item);
+    tensors.push_back(item.tensor);
+  };
   for (Scope* scope : scopes_) {
-    for (auto& [name, item] : scope->values) {
-      if (item.known || !item.tensor.defined() || item.tensor.ready()) continue;
-      live.push_back(&item);
-      tensors.push_back(item.tensor);
-    }
+    for (auto& [name, item] : scope->values) add(item);
   }
   if (tensors.empty()) return;
   if (options_.mode == ImportOptions::Mode::lazy) {

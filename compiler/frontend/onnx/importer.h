@@ -20,10 +20,13 @@
 
 namespace leat::onnx {
 
-/// A value of the graph.
+/// A value of the graph: a tensor, or a sequence, which exists while importing only.
 struct Item {
-  Tensor tensor;       // undefined: an optional input or output that is absent
+  Tensor tensor{};
   bool known = false;  // follows from the file and from shapes alone
+  std::shared_ptr<std::vector<Item>> sequence{};
+  /// An optional input or output that is not there.
+  bool absent() const { return !tensor.defined() && sequence == nullptr; }
 };
 using Items = std::vector<Item>;
 
@@ -56,7 +59,7 @@ struct ImportOptions {
     interpret,  // the same, and everything is computed by the interpreter
   };
   Mode mode = Mode::traced;
-  std::int64_t max_nodes = 1'000'000;                    // imported, with every turn of a loop
+  std::int64_t max_nodes = 200'000;                      // imported, with every turn of a loop
   std::int64_t max_known_bytes = std::int64_t{1} << 28;  // of what is computed while importing
 };
 

@@ -68,6 +68,9 @@ ValueInfo value_info(const ValueInfoProto& v) {
 
 void Model::State::Describe() {
   const GraphProto& graph = *proto.graph;
+  if (proto.opsets.empty()) {
+    throw Error(Status(Code::data_loss, "not a valid ONNX file: it imports no operator set"));
+  }
   std::set<std::string_view> initialised;
   for (const TensorProto& t : graph.initializers) initialised.insert(t.name);
   for (const SparseTensorProto& t : graph.sparse_initializers) initialised.insert(t.values.name);

@@ -80,7 +80,7 @@ ModelBytes open_external_data(const std::string& model_path, std::string_view lo
     fail(errno == ENOENT ? Code::not_found : Code::failed_precondition, shown, std::strerror(errno));
   }
   struct stat about {};
-  if (::fstat(file.number, &about) == 0 && about.st_nlink > 1) {
+  if (::fstat(file.number, &about) == 0 && S_ISREG(about.st_mode) && about.st_nlink > 1) {
     fail(Code::invalid_argument, shown, "there is a link on the way");  // a hard link may lead anywhere
   }
   return map(file, shown);

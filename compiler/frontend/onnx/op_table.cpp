@@ -178,6 +178,16 @@ constexpr OpRow kOps[] = {
   {"LSTM",                       7,    kNewest, import_lstm},
   {"RNN",                        7,    kNewest, import_rnn},
   {"Scan",                       8,    kNewest, import_scan},
+  // --- sequences ---
+  {"ConcatFromSequence",         11,   kNewest, import_concat_from_sequence},
+  {"SequenceAt",                 11,   kNewest, import_sequence_at},
+  {"SequenceConstruct",          11,   kNewest, import_sequence_construct},
+  {"SequenceEmpty",              11,   kNewest, import_sequence_empty},
+  {"SequenceErase",              11,   kNewest, import_sequence_erase},
+  {"SequenceInsert",             11,   kNewest, import_sequence_insert},
+  {"SequenceLength",             11,   kNewest, import_sequence_length},
+  {"SequenceMap",                17,   kNewest, import_sequence_map},
+  {"SplitToSequence",            11,   kNewest, import_split_to_sequence},
   // --- signals ---
   {"BlackmanWindow",             17,   kNewest, import_blackman_window},
   {"DFT",                        17,   kNewest, import_dft},
@@ -185,6 +195,8 @@ constexpr OpRow kOps[] = {
   {"HannWindow",                 17,   kNewest, import_hann_window},
   {"MelWeightMatrix",            17,   kNewest, import_mel_weight_matrix},
   {"STFT",                       17,   kNewest, import_stft},
+  // --- text ---
+  {"TfIdfVectorizer",            9,    kNewest, import_tf_idf_vectorizer},
   // --- random ---
   {"Bernoulli",                  15,   kNewest, import_bernoulli, kNever},
   {"RandomNormal",               kAny, kNewest, import_random_normal, kNever},

@@ -163,6 +163,17 @@ Results import_if(Call& c);
 Results import_loop(Call& c);
 Results import_scan(Call& c);
 
+// ops_sequence.cpp: sequences exist while importing only
+Results import_sequence_empty(Call& c);
+Results import_sequence_construct(Call& c);
+Results import_sequence_insert(Call& c);
+Results import_sequence_erase(Call& c);
+Results import_sequence_at(Call& c);
+Results import_sequence_length(Call& c);
+Results import_split_to_sequence(Call& c);
+Results import_concat_from_sequence(Call& c);
+Results import_sequence_map(Call& c);
+
 // ops_signal.cpp
 Results import_hann_window(Call& c);
 Results import_hamming_window(Call& c);
@@ -170,6 +181,9 @@ Results import_blackman_window(Call& c);
 Results import_mel_weight_matrix(Call& c);
 Results import_dft(Call& c);
 Results import_stft(Call& c);
+
+// ops_text.cpp
+Results import_tf_idf_vectorizer(Call& c);
 
 // ops_random.cpp
 Results import_random_normal(Call& c);

@@ -5,16 +5,6 @@
 namespace leat::onnx {
 namespace {
 
-Results take(Call& c, Items items) {
-  Results results;
-  c.known_results.emplace();
-  for (Item& i : items) {
-    results.push_back(std::move(i.tensor));
-    c.known_results->push_back(i.known);
-  }
-  return results;
-}
-
 Item joined(std::vector<Item> parts, int axis) {
   std::vector<Tensor> tensors;
   bool known = true;
@@ -28,7 +18,7 @@ Item joined(std::vector<Item> parts, int axis) {
 }  // namespace
 
 Results import_if(Call& c) {
-  return take(c, c.importer().RunBody(c.graph(c.truth(0) ? "then_branch" : "else_branch"), {}));
+  return c.Give(c.importer().RunBody(c.graph(c.truth(0) ? "then_branch" : "else_branch"), {}));
 }
 
 Results import_loop(Call& c) {
@@ -41,7 +31,7 @@ Results import_loop(Call& c) {
   bool go_on = !c.has(1) || c.truth(1);
   Items state(c.items().begin() + 2, c.items().end());
   for (const Item& s : state) {
-    if (!s.tensor.defined()) c.Unsupported("an input that is absent");
+    if (s.absent()) c.Unsupported("an input that is absent");
   }
   std::vector<std::vector<Item>> collected(scans);
   for (std::int64_t i = 0; i < most && go_on; ++i) {
@@ -64,7 +54,7 @@ Results import_loop(Call& c) {
     for (const TypeProto::Dimension& d : type.shape) shape.push_back(std::max<std::int64_t>(0, d.value));
     results.push_back({zeros(shape, c.dtype_from(type.elem_type)), true});
   }
-  return take(c, std::move(results));
+  return c.Give(std::move(results));
 }
 
 Results import_scan(Call& c) {
@@ -123,7 +113,7 @@ Results import_scan(Call& c) {
   const auto begin = c.items().begin() + static_cast<std::ptrdiff_t>(skip);
   const auto middle = begin + static_cast<std::ptrdiff_t>(carried);
   for (std::size_t i = skip; i < c.input_count(); ++i) c.input(i);
-  if (skip == 0) return take(c, pass(Items(begin, middle), Items(middle, c.items().end())));
+  if (skip == 0) return c.Give(pass(Items(begin, middle), Items(middle, c.items().end())));
   std::vector<std::vector<Item>> batches;
   const std::int64_t batch = c.input(skip).dim(0);
   for (std::int64_t b = 0; b < batch; ++b) {
@@ -139,7 +129,7 @@ Results import_scan(Call& c) {
   if (batches.empty()) c.Unsupported("an empty batch");
   Items results;
   for (std::vector<Item>& parts : batches) results.push_back(joined(std::move(parts), 0));
-  return take(c, std::move(results));
+  return c.Give(std::move(results));
 }
 
 }  // namespace leat::onnx

@@ -92,8 +92,7 @@ Results import_dropout(Call& c) {
   std::optional<float> seed;
   if (c.has_attribute("seed")) seed = static_cast<float>(c.integer("seed", 0));
   const Tensor kept = c.importer().random(c.node(), seed).bernoulli(x.shape(), 1 - ratio);
-  c.known_results.emplace(2, false);
-  return {where(kept, x / (1 - ratio), 0), kept};
+  return c.Give({{where(kept, x / (1 - ratio), 0)}, {kept}});
 }
 
 }  // namespace leat::onnx

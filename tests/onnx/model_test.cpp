@@ -1,0 +1,225 @@
+// onnx::Model: what it declares, how it runs, what costs a plan, values that decide shapes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "leat/context.h"
+#include "leat/create.h"
+#include "leat/onnx.h"
+#include "leat/ops.h"
+#include "tests/onnx/model_builder.h"
+
+namespace leat::onnx {
+namespace {
+
+using namespace test;  // NOLINT: the builders
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using Floats = std::vector<float>;
+using Integers = std::vector<std::int64_t>;
+
+Model loaded(const std::string& bytes, const LoadOptions& options = {}) {
+  return load(std::as_bytes(std::span(bytes)), options).value();
+}
+Tensor run(const Model& model, std::initializer_list<Tensor> inputs) { return model(inputs).at(0); }
+
+// y = relu(x w + b), x f32[batch,2].
+std::string linear_model() {
+  return model({node("Gemm", {"x", "w", "b"}, {"h"}, {}, "dense"), node("Relu", {"h"}, {"y"})},
+               {value("x", kF32, {"batch", "2"})}, {value("y", kF32, {"batch", "3"})},
+               {test::tensor<float>("w", kF32, {2, 3}, {1, 2, 3, 4, 5, 6}),
+                test::tensor<float>("b", kF32, {3}, {0, -10, 0})});
+}
+
+TEST(Model, SaysWhatItTakesAndGives) {
+  const Model m = loaded(linear_model());
+  ASSERT_EQ(m.inputs().size(), 1u);
+  EXPECT_EQ(m.inputs()[0].name, "x");
+  EXPECT_EQ(m.inputs()[0].dtype, DType::f32);
+  ASSERT_EQ(m.inputs()[0].dims.size(), 2u);
+  EXPECT_EQ(m.inputs()[0].dims[0].symbol, "batch");
+  EXPECT_EQ(m.inputs()[0].dims[1].extent, 2);
+  EXPECT_EQ(m.outputs()[0].name, "y");
+  EXPECT_EQ(m.metadata().opsets.at(""), 17);
+  EXPECT_EQ(m.metadata().producer_name, "a test");
+  EXPECT_EQ(m.metadata().properties.at("author"), "nobody");
+}
+
+TEST(Model, RunsByNameAndInOrder) {
+  const Model m = loaded(linear_model());
+  const Tensor x = leat::tensor<float>({{1, 2}, {0, 1}});
+  EXPECT_THAT(run(m, {x}).to_vector<float>(), ElementsAre(9, 2, 15, 4, 0, 6));
+  std::map<std::string, Tensor> named = m.Run({{"x", x}}).value();
+  EXPECT_THAT(named.at("y").to_vector<float>(), ElementsAre(9, 2, 15, 4, 0, 6));
+}
+
+TEST(Model, InterpretedHasTheSameValues) {
+  const Model m = loaded(linear_model(), {.interpret = true});
+  EXPECT_THAT(run(m, {leat::tensor<float>({{1, 2}})}).to_vector<float>(), ElementsAre(9, 2, 15));
+}
+
+TEST(Model, ANewSizeCostsNoRunOfLlvm) {
+  Context context({.tier = Tier::machine_code});
+  const Context::Scope scope(context);
+  const Model m = loaded(model({node("Exp", {"x"}, {"e"}), node("Mul", {"e", "x"}, {"y"})},
+                               {value("x", kF32, {"n"})}, {output("y")}));
+  const auto ones_of = [](std::size_t n) { return leat::tensor(std::vector<float>(n, 1)); };
+  run(m, {ones_of(10)}).wait();
+  const ContextStats before = context.stats();
+  run(m, {ones_of(77)}).wait();
+  run(m, {ones_of(78)}).wait();
+  EXPECT_EQ(context.stats().llvm_runs, before.llvm_runs);
+  EXPECT_EQ(context.stats().plans, before.plans + 2);
+  run(m, {ones_of(77)}).wait();
+  EXPECT_EQ(context.stats().plans, before.plans + 2);
+}
+
+TEST(Model, InputsThatDoNotFitAreErrors) {
+  const Model m = loaded(linear_model());
+  const auto error = [&](std::map<std::string, Tensor> inputs) { return m.Run(inputs).status().ToString(); };
+  EXPECT_EQ(error({}), "invalid_argument: input \"x\" is missing");
+  EXPECT_EQ(error({{"z", ones({1, 2})}}), "invalid_argument: the model has no input \"z\"");
+  EXPECT_EQ(error({{"x", ones({1, 3})}}),
+            "invalid_argument: input \"x\" is f32[1,3], the model takes [batch,2]");
+  EXPECT_EQ(error({{"x", ones({1, 2}, DType::f64)}}),
+            "invalid_argument: input \"x\" is f64[1,2], the model takes f32");
+  Context other;
+  const Context::Scope scope(other);
+  EXPECT_EQ(error({{"x", ones({1, 2})}}),
+            "failed_precondition: input \"x\" belongs to another Context than the model");
+}
+
+TEST(Model, WithoutItsContextItIsAnError) {
+  auto context = std::make_unique<Context>();
+  std::optional<Model> m;
+  Tensor x;
+  {
+    const Context::Scope scope(*context);
+    m = loaded(linear_model());
+    x = ones({1, 2});
+  }
+  context.reset();
+  EXPECT_EQ(m->Run({{"x", x}}).status().code(), Code::context_gone);
+}
+
+TEST(Model, InitialisersAreDefaultsOfInputs) {
+  const Model m =
+      loaded(model({node("Add", {"x", "w"}, {"y"})}, {value("x", kF32, {"2"}), value("w", kF32, {"2"})},
+                   {output("y")}, {test::tensor<float>("w", kF32, {2}, {10, 20})}));
+  EXPECT_TRUE(m.inputs()[1].has_default);
+  EXPECT_THAT(run(m, {leat::tensor<float>({1, 2}), {}}).to_vector<float>(), ElementsAre(11, 22));
+  EXPECT_THAT(run(m, {leat::tensor<float>({1, 2}), leat::tensor<float>({5, 5})}).to_vector<float>(),
+              ElementsAre(6, 7));
+}
+
+TEST(Values, OfAnInputThatDecidesAShapeSelectsThePlan) {
+  const Model m = loaded(model({node("Reshape", {"x", "s"}, {"y"})},
+                               {value("x", kF32, {"6"}), value("s", kI64, {"2"})}, {output("y")}));
+  const Tensor x = astype(arange(6), DType::f32);
+  EXPECT_EQ(run(m, {x, leat::tensor<std::int64_t>({2, 3})}).shape(), (Shape{2, 3}));
+  EXPECT_EQ(run(m, {x, leat::tensor<std::int64_t>({3, -1})}).shape(), (Shape{3, 2}));
+  EXPECT_EQ(run(m, {x, leat::tensor<std::int64_t>({2, 3})}).shape(), (Shape{2, 3}));
+  EXPECT_EQ(m.Run({{"x", x}, {"s", leat::tensor<std::int64_t>({4, 2})}}).status().code(),
+            Code::invalid_argument);
+}
+
+TEST(Values, ThatAreComputedDecideShapes) {  // NonZero, then arithmetic on what it gives
+  const std::string bytes = model(
+      {node("Relu", {"x"}, {"r"}), node("NonZero", {"r"}, {"places"}), node("Transpose", {"places"}, {"p"}),
+       node("GatherND", {"r", "p"}, {"v"}), node("Mul", {"v", "v"}, {"y"})},
+      {value("x", kF32, {"n"})}, {output("y"), output("places")});
+  for (const bool interpret : {false, true}) {
+    const Model m = loaded(bytes, {.interpret = interpret});
+    EXPECT_THAT(run(m, {leat::tensor<float>({-1, 2, 0, 3})}).to_vector<float>(), ElementsAre(4, 9));
+    EXPECT_THAT(run(m, {leat::tensor<float>({5, 2, 1, -3})}).to_vector<float>(), ElementsAre(25, 4, 1));
+    EXPECT_EQ(run(m, {leat::tensor<float>({-5, -2, -1, -3})}).shape(), Shape{0});
+  }
+}
+
+TEST(Values, OfAConditionChooseTheBranch) {
+  const Message twice = graph({node("Add", {"x", "x"}, {"t"})}, {}, {output("t")});
+  const Message square = graph({node("Mul", {"x", "x"}, {"s"})}, {}, {output("s")});
+  const Model m =
+      loaded(model({node("If", {"c"}, {"y"},
+                         {graph_attribute("then_branch", twice), graph_attribute("else_branch", square)})},
+                   {value("x", kF32, {"1"}), value("c", kBool, {})}, {output("y")}));
+  EXPECT_THAT(run(m, {leat::tensor<float>({5}), Tensor(true)}).to_vector<float>(), ElementsAre(10));
+  EXPECT_THAT(run(m, {leat::tensor<float>({5}), Tensor(false)}).to_vector<float>(), ElementsAre(25));
+}
+
+// Doubles v until it is at least `limit`; scans every v.
+std::string doubling_model() {
+  const Message body = graph({node("Add", {"v", "v"}, {"next"}), node("Less", {"next", "limit"}, {"again"}),
+                              node("Identity", {"next"}, {"seen"})},
+                             {value("i", kI64, {}), value("go", kBool, {}), value("v", kF32, {})},
+                             {output("again"), output("next"), value("seen", kF32, {})});
+  return model({node("Loop", {"", "", "x"}, {"last", "all"}, {graph_attribute("body", body)}, "doubling")},
+               {value("x", kF32, {}), value("limit", kF32, {})}, {output("last"), output("all")});
+}
+
+TEST(Values, OfALoopsConditionEndIt) {
+  for (const bool interpret : {false, true}) {
+    const Model m = loaded(doubling_model(), {.interpret = interpret});
+    const std::vector<Tensor> y = m({Tensor(1.0f), Tensor(10.0f)});
+    EXPECT_EQ(y[0].item<float>(), 16);
+    EXPECT_THAT(y[1].to_vector<float>(), ElementsAre(2, 4, 8, 16));
+    EXPECT_THAT(m({Tensor(3.0f), Tensor(7.0f)})[1].to_vector<float>(), ElementsAre(6, 12));
+  }
+}
+
+TEST(Functions, OfTheModelAreInlinedWithTheirAttributes) {
+  Message slope = Message().Text(1, "alpha").Text(21, "slope").Int(20, 1);
+  const Message f =
+      function("Leak", "mine", {"a"}, {"b"}, {"slope"}, {node("LeakyRelu", {"a"}, {"b"}, {slope})});
+  const Message g = graph({node("Leak", {"x"}, {"y"}, {float_attribute("slope", 0.5f)}, "", "mine")},
+                          {value("x", kF32, {"2"})}, {output("y")});
+  const Model m = loaded(model_of(g, 17, {f}).Add(8, opset(1, "mine")).bytes());
+  EXPECT_THAT(run(m, {leat::tensor<float>({-4, 4})}).to_vector<float>(), ElementsAre(-2, 4));
+}
+
+TEST(RandomOps, DrawAnewEachRun) {
+  const Model m = loaded(
+      model({node("RandomNormal", {}, {"r"}, {ints_attribute("shape", {4})}), node("Add", {"r", "x"}, {"y"})},
+            {value("x", kF32, {"4"})}, {output("y")}));
+  const Floats a = run(m, {zeros({4})}).to_vector<float>(), b = run(m, {zeros({4})}).to_vector<float>();
+  EXPECT_NE(a, b);
+}
+
+TEST(ToGraph, HasInputsAsParametersAndTheRestAsConstants) {
+  const Model m = loaded(linear_model());
+  const GraphType type{DType::f32, {4, 2}};
+  const Graph g = m.ToGraph(std::span(&type, 1)).value();
+  EXPECT_EQ(g.input_count(), 1u);
+  EXPECT_EQ(g.input_name(0), "x");
+  EXPECT_EQ(g.input_type(0), "f32[4,2]");
+  EXPECT_EQ(g.output_type(0), "f32[4,3]");
+  EXPECT_THAT(g.ToString(), HasSubstr("// at <onnx>:1 scope=\"dense\""));
+}
+
+TEST(Faults, NameTheNode) {
+  const Model m = loaded(model({node("Gather", {"x", "i"}, {"y"}, {}, "lookup")},
+                               {value("x", kF32, {"4"}), value("i", kI64, {"1"})}, {output("y")}));
+  const Tensor y = run(m, {ones({4}), leat::tensor<std::int64_t>({7})});
+  try {
+    y.wait();
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), Code::out_of_range);
+    EXPECT_THAT(e.what(), HasSubstr("lookup"));
+    EXPECT_THAT(e.what(), HasSubstr("<onnx>:1"));
+  }
+}
+
+TEST(Files, AreMappedAndTheirTensorsBorrowed) {
+  const std::filesystem::path path = std::filesystem::path(testing::TempDir()) / "leat_mapped.onnx";
+  std::ofstream(path, std::ios::binary) << linear_model();
+  const Model m = load(path.string()).value();
+  EXPECT_THAT(run(m, {leat::tensor<float>({{1, 2}})}).to_vector<float>(), ElementsAre(9, 2, 15));
+  EXPECT_EQ(load("/nowhere/at/all.onnx").status().code(), Code::not_found);
+  std::filesystem::remove(path);
+}
+
+}  // namespace
+}  // namespace leat::onnx
