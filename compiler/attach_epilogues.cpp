@@ -42,19 +42,23 @@ class ContractionWithEpilogue final : public StepBody {
     std::vector<std::uint32_t> uses;  // of the whole step
     std::size_t first_source = 0;
   };
-  ContractionWithEpilogue(Part contraction, Part epilogue, std::int64_t units_per_panel, std::int64_t units)
+  /// `together`: panels whose results stay in the cache from the contraction to the epilogue.
+  ContractionWithEpilogue(Part contraction, Part epilogue, std::int64_t units_per_panel, std::int64_t units,
+                          std::int64_t together)
       : contraction_(std::move(contraction)),
         epilogue_(std::move(epilogue)),
         units_per_panel_(units_per_panel),
-        units_(units) {}
+        units_(units),
+        together_(together) {}
 
   Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override {
     PartContext contraction(context, contraction_.uses, contraction_.first_source);
     PartContext epilogue(context, epilogue_.uses, epilogue_.first_source);
-    for (std::int64_t panel = begin; panel < end; ++panel) {
-      if (Status s = contraction_.body->Execute(contraction, panel, panel + 1); !s.ok()) return s;
+    for (std::int64_t panel = begin; panel < end; panel += together_) {
+      const std::int64_t next = std::min(panel + together_, end);
+      if (Status s = contraction_.body->Execute(contraction, panel, next); !s.ok()) return s;
       const std::int64_t first = panel * units_per_panel_;
-      const std::int64_t last = std::min(first + units_per_panel_, units_);
+      const std::int64_t last = std::min(next * units_per_panel_, units_);
       if (Status s = epilogue_.body->Execute(epilogue, first, last); !s.ok()) return s;
     }
     return {};
@@ -69,6 +73,7 @@ class ContractionWithEpilogue final : public StepBody {
   Part contraction_, epilogue_;
   std::int64_t units_per_panel_;  // of the epilogue's parallel elements
   std::int64_t units_;
+  std::int64_t together_;
 };
 
 // How many parallel indices of the kernel a row of the contraction's result is, if the kernel walks buffer
@@ -106,6 +111,8 @@ const StepBody* epilogue_of(const StepBody& body) {
 
 void attach_epilogues(Program& program, const std::vector<ContractionRows>& contractions) {
   constexpr std::uint32_t kNone = 0xffffffffu;
+  // Half of the second-level cache of Zen 3; more panels at once pack fewer operands in smaller pieces.
+  constexpr std::int64_t kBytesTogether = 256 << 10;
   const std::size_t count = program.steps.size();
   std::vector<std::uint32_t> last_writer(program.buffers.size(), kNone);
   for (std::uint32_t s = 0; s < count; ++s) {
@@ -151,8 +158,11 @@ void attach_epilogues(Program& program, const std::vector<ContractionRows>& cont
       contraction.sources.insert(contraction.sources.end(), reader.sources.begin(), reader.sources.end());
       absl::StrAppend(&contraction.name, "+", reader.name);
       contraction.cost_ns += reader.cost_ns;
+      const std::int64_t panel_bytes =
+          std::max<std::int64_t>(1, program.buffers[x].bytes / std::max<std::int64_t>(1, contraction.units));
       contraction.body = std::make_shared<ContractionWithEpilogue>(
-          std::move(first), std::move(second), rows.rows_per_unit * per_row, reader.units);
+          std::move(first), std::move(second), rows.rows_per_unit * per_row, reader.units,
+          std::max<std::int64_t>(1, kBytesTogether / panel_bytes));
       gone[s] = true;
       any = true;
       break;

@@ -269,8 +269,18 @@ class Lowering {
 
   void FinishContraction(std::uint32_t n, std::string_view name, std::uint32_t x, std::uint32_t y,
                          std::uint32_t result, const runtime::cpu::ContractionPlan& plan) {
+    std::uint32_t packed = 0;
+    if (plan.pack != nullptr) {
+      packed = AddBuffer(BufferInfo::Kind::temporary, ir::Type{DType::u8, Shape{plan.packed_bytes}});
+      Step& pack = AddStep(std::string(name) + ".pack", graph_.nodes[n]);
+      pack.uses = {{y, false}, {packed, true}};
+      pack.body = plan.pack;
+      pack.units = plan.pack_units;
+      pack.cost_ns = plan.pack_cost_ns;
+    }
     Step& step = AddStep(std::string(name), graph_.nodes[n]);
     step.uses = {{x, false}, {y, false}, {result, true}};
+    if (plan.pack != nullptr) step.uses.push_back({packed, false});
     step.body = plan.body;
     step.units = plan.units;
     step.grain = 1;

@@ -60,6 +60,11 @@ struct ContractionPlan {
   /// an epilogue can follow panel by panel; 0 where panels are not blocks of whole rows. Of a convolution,
   /// rows are the planes of its channels, or of its blocks of channels.
   std::int64_t rows_per_unit = 0;
+  /// A step before the body, or null: packs y for all panels into a temporary buffer of packed_bytes. Its
+  /// uses: y, that buffer (written). The body reads the buffer as its fourth use.
+  std::shared_ptr<const StepBody> pack;
+  std::int64_t pack_units = 1, packed_bytes = 0;
+  double pack_cost_ns = 0;
 };
 
 StatusOr<ContractionPlan> plan_matmul(const MatmulDescriptor& descriptor);

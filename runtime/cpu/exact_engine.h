@@ -19,11 +19,13 @@ struct PanelGrid {
   bool by_rows = true;
   std::int64_t extent = 1;  // rows (or columns) of a panel
   std::int64_t units = 1;
+  bool shares_y = false;  // a step of its own packs y once for all panels
 };
 
-/// A function of shape and tile only. `batch_rows` are the rows that share one y.
+/// A function of shape and tile only. `batch_rows` are the rows that share one y; may_share: all rows do, and
+/// a step before may pack it.
 PanelGrid split_panels(std::int64_t batch, std::int64_t batch_rows, std::int64_t columns, std::int64_t k,
-                       const MicroKernel& kernel);
+                       const MicroKernel& kernel, bool may_share = false);
 
 /// An estimate on one worker.
 double exact_cost_ns(double multiplications, double bytes, DType dtype, Isa isa);

@@ -17,6 +17,38 @@ constexpr std::int64_t kRowsToPackConstant = 16;
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::int64_t multiple_above(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
 
+/// k rows of y that a unit of the packing step takes (16 KB to 1 MB of a y worth sharing).
+constexpr std::int64_t kPackRows = 32;
+/// Of an element; Zen 3: 0.14 (256 squared) to 0.5 (2048 squared, f32; 1000 squared, f64).
+constexpr double kPackNs = 0.25;
+
+/// Packs y, the first use, into the second, for all panels of a product.
+class PackY final : public StepBody {
+ public:
+  PackY(const MatmulDescriptor& d, const MicroKernel& kernel) : d_(d), kernel_(kernel) {}
+  Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override {
+    Block block;
+    block.n = d_.n;
+    block.k = d_.k;
+    block.y = context.pointers[0];
+    block.y_k_stride = d_.y_k_stride;
+    block.y_n_stride = d_.y_n_stride;
+    kernel_.pack_y(block, begin * kPackRows, std::min(end * kPackRows, d_.k), context.pointers[1]);
+    return {};
+  }
+  std::string_view kind() const override { return "pack"; }
+  std::string ToString() const override {
+    char text[120];
+    std::snprintf(text, sizeof text, "pack %s k=%lld n=%lld columns=%d", std::string(name(d_.dtype)).c_str(),
+                  static_cast<long long>(d_.k), static_cast<long long>(d_.n), kernel_.tile_columns);
+    return text;
+  }
+
+ private:
+  const MatmulDescriptor d_;
+  const MicroKernel& kernel_;
+};
+
 class ExactMatmul final : public StepBody {
  public:
   ExactMatmul(const MatmulDescriptor& d, const MicroKernel& kernel, const PanelGrid& grid, Isa isa)
@@ -29,7 +61,9 @@ class ExactMatmul final : public StepBody {
 
   Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override {
     try {
-      const std::byte* packed = packs_ ? Packed(context.pointers[1]) : nullptr;
+      const std::byte* packed = grid_.shares_y ? static_cast<const std::byte*>(context.pointers[3])
+                                : packs_       ? Packed(context.pointers[1])
+                                               : nullptr;
       const std::int64_t step = PanelsAtOnce();
       for (std::int64_t u = begin; u < end; u += step) {
         if (context.stopping()) return Status(Code::cancelled, "the run was stopped during a matmul");
@@ -56,7 +90,7 @@ class ExactMatmul final : public StepBody {
                   static_cast<long long>(d_.m), static_cast<long long>(d_.n), static_cast<long long>(d_.k),
                   std::string(name(isa_)).c_str(), kernel_.tile_rows, kernel_.tile_columns,
                   grid_.by_rows ? "rows" : "columns", static_cast<long long>(grid_.extent));
-    return packs_ ? std::string(text) + " packed" : text;
+    return grid_.shares_y ? std::string(text) + " shared" : packs_ ? std::string(text) + " packed" : text;
   }
 
  private:
@@ -78,7 +112,7 @@ class ExactMatmul final : public StepBody {
         block.y = At(y, b * d_.y_batch_stride);
         block.y_k_stride = d_.y_k_stride;
         block.y_n_stride = d_.y_n_stride;
-        kernel_.pack_y(block, to + b * packed_bytes_);
+        kernel_.pack_y(block, 0, d_.k, to + b * packed_bytes_);
       }
     });
   }
@@ -127,11 +161,13 @@ class ExactMatmul final : public StepBody {
 }  // namespace
 
 PanelGrid split_panels(std::int64_t batch, std::int64_t batch_rows, std::int64_t columns, std::int64_t k,
-                       const MicroKernel& kernel) {
+                       const MicroKernel& kernel, bool may_share) {
   // A panel is worth about 10 us (half a million multiplications at 40 G a second), and 64 of them keep
   // any machine at hand busy; a worker that gets several runs them as one block.
   constexpr double kPanelMultiplications = 5e5;
   constexpr std::int64_t kMostPanels = 64, kLeastColumns = 64, kManyPanels = 16, kLargeY = 1 << 18;
+  // Sharing is a step more, about 1 us; packing runs at 1 to 5 G elements a second.
+  constexpr std::int64_t kShareableY = 1 << 15, kLeastSharing = 4;
   const std::int64_t rows = batch * batch_rows;
   PanelGrid grid;
   const double work = static_cast<double>(rows) * static_cast<double>(columns) * static_cast<double>(k);
@@ -139,6 +175,17 @@ PanelGrid split_panels(std::int64_t batch, std::int64_t batch_rows, std::int64_t
   // Each panel of rows packs all of y: it should have a few tiles, or all rows that share a y. Beyond the
   // second-level cache packing costs as much as dozens of rows: 1000 cubed on two cores of Zen 3, panels of
   // at least 24 and 64 rows: f32 17.5 and 15.7 ms, f64 35 and 28.6 ms.
+  if (may_share && columns * k >= kShareableY) {
+    const std::int64_t shared = std::min(wanted, rows / (2 * kernel.tile_rows));
+    if (shared >= kManyPanels || (shared >= kLeastSharing && shared >= columns / kLeastColumns)) {
+      // Rather more panels than wanted: 256 rows in 15 panels leave one of two threads a fifteenth short.
+      grid.extent =
+          std::max(2 * std::int64_t{kernel.tile_rows}, rows / shared / kernel.tile_rows * kernel.tile_rows);
+      grid.units = ceil_div(rows, grid.extent);
+      grid.shares_y = true;
+      return grid;
+    }
+  }
   const std::int64_t few = (columns * k >= kLargeY ? 10 : 4) * kernel.tile_rows;
   const std::int64_t least_rows = batch > 1 ? std::min(batch_rows, few) : few;
   const std::int64_t by_rows = std::min(wanted, rows / std::max<std::int64_t>(1, least_rows));
@@ -170,8 +217,15 @@ double exact_cost_ns(double multiplications, double bytes, DType dtype, Isa isa)
 
 ContractionPlan plan_exact_matmul(const MatmulDescriptor& d, Isa isa) {
   const MicroKernel& kernel = micro_kernel(d.dtype, isa);
-  const PanelGrid grid = split_panels(d.batch, d.m, d.n, d.k, kernel);
+  const bool one_y = d.batch == 1 || d.y_batch_stride == 0;
+  const PanelGrid grid = split_panels(d.batch, d.m, d.n, d.k, kernel, one_y && !d.y_is_constant);
   ContractionPlan plan;
+  if (grid.shares_y) {
+    plan.pack = std::make_shared<PackY>(d, kernel);
+    plan.pack_units = ceil_div(d.k, kPackRows);
+    plan.packed_bytes = kernel.packed_y_bytes(d.n, d.k);
+    plan.pack_cost_ns = static_cast<double>(d.n) * static_cast<double>(d.k) * kPackNs;
+  }
   plan.body = std::make_shared<ExactMatmul>(d, kernel, grid, isa);
   plan.units = grid.units;
   plan.engine = "micro_kernel";

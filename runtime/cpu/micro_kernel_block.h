@@ -135,6 +135,8 @@ struct BlockProduct {
     // With few rows y is used once: the packed part had better stay in the L2 cache.
     std::int64_t n_limit = b.m <= L::kDirectRows ? round_up(64, kW) : L::kNBlock;
     if (!kSame && b.m * n_limit > kAccumulatorElements) n_limit = round_up(kAccumulatorElements / b.m, kW);
+    // Packed strips of y are streamed from further away, whatever their number; x is packed once for all.
+    if (kSame && b.packed_y != nullptr) n_limit = round_up(b.n, kW);
     const std::int64_t n_block = least(round_up(b.n, kW), n_limit);
     const bool guard = L::kGuards && b.patches != nullptr && b.patches->padded;
 
@@ -173,7 +175,7 @@ struct BlockProduct {
           PackPatches(b, n, columns, k, depth, packed_y, mask, risk, guarded);
         } else {
           pack_strips<L, kW>(y(b) + n * b.y_n_stride + k * b.y_k_stride, b.y_n_stride, b.y_k_stride, columns,
-                             depth, packed_y);
+                             depth, packed_y, depth);
         }
         for (std::int64_t m = 0; m < b.m; m += m_block) {
           const std::int64_t rows = least(b.m - m, m_block);
@@ -183,7 +185,7 @@ struct BlockProduct {
                 static_cast<const T*>(b.packed_x) + k * b.packed_x_rows + (b.packed_x_first_row + m) * depth;
           } else {
             pack_strips<L, L::kRows>(x(b) + m * b.x_m_stride + k * b.x_k_stride, b.x_m_stride, b.x_k_stride,
-                                     rows, depth, packed_x);
+                                     rows, depth, packed_x, depth);
           }
           Strips(rows, columns, depth, x_strips, y_strips, mask, guarded, c + m * c_stride, c_stride, k != 0);
         }
@@ -267,17 +269,21 @@ struct BlockProduct {
   static std::int64_t PackedXBytes(std::int64_t m, std::int64_t k) {
     return round_up(m, L::kRows) * k * static_cast<std::int64_t>(sizeof(T)) + kPackSlack;
   }
-  static void PackY(const Block& b, void* packed) {
-    for (std::int64_t k = 0; k < b.k; k += L::kKBlock) {
-      pack_strips<L, kW>(y(b) + k * b.y_k_stride, b.y_n_stride, b.y_k_stride, b.n, least(b.k - k, L::kKBlock),
-                         static_cast<T*>(packed) + k * round_up(b.n, kW));
+  static void PackY(const Block& b, std::int64_t first, std::int64_t last, void* packed) {
+    for (std::int64_t k = first; k < last;) {
+      const std::int64_t block = k / L::kKBlock * L::kKBlock, depth = least(b.k - block, L::kKBlock);
+      const std::int64_t end = least(last, block + depth);
+      T* const strips = static_cast<T*>(packed) + block * round_up(b.n, kW);
+      pack_strips<L, kW>(y(b) + k * b.y_k_stride, b.y_n_stride, b.y_k_stride, b.n, end - k,
+                         strips + (k - block) * kW, depth);
+      k = end;
     }
   }
   static void PackX(const Block& b, void* packed) {
     for (std::int64_t k = 0; k < b.k; k += L::kKBlock) {
-      pack_strips<L, L::kRows>(x(b) + k * b.x_k_stride, b.x_m_stride, b.x_k_stride, b.m,
-                               least(b.k - k, L::kKBlock),
-                               static_cast<T*>(packed) + k * round_up(b.m, L::kRows));
+      const std::int64_t depth = least(b.k - k, L::kKBlock);
+      pack_strips<L, L::kRows>(x(b) + k * b.x_k_stride, b.x_m_stride, b.x_k_stride, b.m, depth,
+                               static_cast<T*>(packed) + k * round_up(b.m, L::kRows), depth);
     }
   }
   static Magnitudes ScanX(const Block& b) {

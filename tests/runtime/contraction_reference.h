@@ -81,7 +81,8 @@ std::vector<T> random_values(std::size_t count, std::uint32_t seed) {
 
 class TestContext final : public StepContext {
  public:
-  TestContext(const void* x, const void* y, void* out) : uses_{x, y, out} {
+  TestContext(const void* x, const void* y, void* out, const void* packed = nullptr)
+      : uses_{x, y, out, packed} {
     pointers = const_cast<void* const*>(uses_);
   }
   void Poison(std::size_t, const Status&, std::size_t) override {}
@@ -89,16 +90,23 @@ class TestContext final : public StepContext {
   bool stop = false;
 
  private:
-  const void* uses_[3];
+  const void* uses_[4];
 };
 
 /// Runs all panels in ranges of `grain` on `threads` threads.
 inline Status run_plan(const ContractionPlan& plan, const void* x, const void* y, void* out,
                        std::int64_t grain = 1 << 30, int threads = 1) {
+  std::vector<std::byte> packed(static_cast<std::size_t>(plan.packed_bytes));
+  if (plan.pack != nullptr) {
+    TestContext context(y, packed.data(), nullptr);
+    for (std::int64_t u = plan.pack_units; u-- > 0;) {  // in any order
+      if (Status s = plan.pack->Execute(context, u, u + 1); !s.ok()) return s;
+    }
+  }
   std::vector<std::thread> workers;
   std::vector<Status> statuses(static_cast<std::size_t>(threads));
   const auto work = [&](int t) {
-    TestContext context(x, y, out);
+    TestContext context(x, y, out, packed.data());
     for (std::int64_t i = t; i * grain < plan.units; i += threads) {
       const std::int64_t end = std::min(plan.units, (i + 1) * grain);
       Status s = plan.body->Execute(context, i * grain, end);

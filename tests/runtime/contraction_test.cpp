@@ -208,6 +208,46 @@ TEST(ExactMatmul, RowsPerUnitCoverTheResult) {
   EXPECT_GE(wide.units, 16);
 }
 
+TEST(ExactMatmul, AStepBeforePacksASharedY) {
+  const MatmulDescriptor d = dense(DType::f32, 1, 1000, 1000, 1000);
+  const ContractionPlan plan = plan_exact_matmul(d, host_isa());
+  ASSERT_NE(plan.pack, nullptr);
+  EXPECT_EQ(plan.pack->kind(), "pack");
+  EXPECT_EQ(plan.pack->ToString().substr(0, 22), "pack f32 k=1000 n=1000");
+  EXPECT_NE(plan.body->ToString().find(" shared"), std::string::npos);
+  EXPECT_GE(plan.packed_bytes, 4000 * 1000);
+  EXPECT_EQ(plan.pack_units, 32);
+  MatmulDescriptor constant = d;
+  constant.y_is_constant = true;  // the plan keeps its own
+  EXPECT_EQ(plan_exact_matmul(constant, host_isa()).pack, nullptr);
+  EXPECT_EQ(plan_exact_matmul(dense(DType::f32, 1, 16, 1000, 1000), host_isa()).pack, nullptr);
+  EXPECT_EQ(plan_exact_matmul(dense(DType::f32, 2, 1000, 1000, 1000), host_isa()).pack, nullptr);
+  EXPECT_EQ(plan_exact_matmul(dense(DType::f32, 1, 1000, 1000, 0), host_isa()).pack, nullptr);
+}
+
+TEST(ExactMatmul, ASharedYGivesTheSameBits) {
+  for (const DType dtype : {DType::f32, DType::f64, DType::bf16, DType::i8}) {
+    visit_dtype(dtype, [&]<class T>(T) {
+      if constexpr (!std::is_same_v<T, bool>) {
+        for (const bool transposed : {false, true}) {
+          MatmulDescriptor d = dense(dtype, 1, 203, 197, 301);
+          if (transposed)
+            std::tie(d.y_k_stride, d.y_n_stride) = std::pair<std::int64_t, std::int64_t>(1, 301);
+          const auto x = random_values<T>(203 * 301, 1), y = random_values<T>(301 * 197, 2);
+          const auto expected = reference_matmul<T>(d, x.data(), y.data());
+          for (const Isa isa : {Isa::baseline, host_isa()}) {
+            const ContractionPlan plan = plan_exact_matmul(d, isa);
+            ASSERT_NE(plan.pack, nullptr) << name(dtype);
+            std::vector<T> out(expected.size());
+            ASSERT_TRUE(run_plan(plan, x.data(), y.data(), out.data(), 3, 2).ok());
+            EXPECT_TRUE(same_bits(expected, out)) << name(dtype) << (transposed ? " transposed" : "");
+          }
+        }
+      }
+    });
+  }
+}
+
 TEST(ExactMatmul, StopsWhenTheRunStops) {
   const ContractionPlan plan = plan_exact_matmul(dense(DType::f32, 1, 4, 4, 4), host_isa());
   float x[16] = {}, out[16] = {};

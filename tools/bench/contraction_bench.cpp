@@ -29,14 +29,17 @@ namespace {
 
 class Context final : public StepContext {
  public:
-  Context(const void* x, const void* y, void* out) : uses_{x, y, out} {
+  Context(const void* x, const void* y, void* out, const ContractionPlan& plan)
+      : packed(static_cast<std::size_t>(plan.packed_bytes)), uses_{x, y, out, packed.data()} {
     pointers = const_cast<void* const*>(uses_);
   }
   void Poison(std::size_t, const Status&, std::size_t) override {}
   bool stopping() const override { return false; }
 
+  std::vector<std::byte> packed;
+
  private:
-  const void* uses_[3];
+  const void* uses_[4];
 };
 
 /// Threads that spin between jobs, as a pool at work does.
@@ -50,22 +53,30 @@ class Crew {
     for (std::thread& t : threads_) t.join();
   }
   void Run(const ContractionPlan& plan, Context& context) {
-    plan_ = &plan;
-    context_ = &context;
-    next_ = 0;
-    grain_ = std::max<std::int64_t>(1, plan.units / (4 * size_));
-    left_ = size_ - 1;
-    if (plan.units > 1) generation_.fetch_add(1, std::memory_order_release);
-    Work();
-    while (plan.units > 1 && left_.load(std::memory_order_acquire) > 0) std::this_thread::yield();
+    if (plan.pack != nullptr) {
+      Context of_pack(context.pointers[1], context.pointers[3], nullptr, {});
+      Run(*plan.pack, plan.pack_units, of_pack);
+    }
+    Run(*plan.body, plan.units, context);
   }
 
  private:
+  void Run(const StepBody& body, std::int64_t units, Context& context) {
+    body_ = &body;
+    units_ = units;
+    context_ = &context;
+    next_ = 0;
+    grain_ = std::max<std::int64_t>(1, units / (4 * size_));
+    left_ = size_ - 1;
+    if (units > 1) generation_.fetch_add(1, std::memory_order_release);
+    Work();
+    while (units > 1 && left_.load(std::memory_order_acquire) > 0) std::this_thread::yield();
+  }
   void Work() {
     for (;;) {
       const std::int64_t begin = next_.fetch_add(grain_);
-      if (begin >= plan_->units) return;
-      const Status s = plan_->body->Execute(*context_, begin, std::min(begin + grain_, plan_->units));
+      if (begin >= units_) return;
+      const Status s = body_->Execute(*context_, begin, std::min(begin + grain_, units_));
       if (!s.ok()) std::abort();
     }
   }
@@ -86,8 +97,8 @@ class Crew {
   std::atomic<bool> done_{false};
   std::atomic<int> generation_{0}, left_{0};
   std::atomic<std::int64_t> next_{0};
-  std::int64_t grain_ = 1;
-  const ContractionPlan* plan_ = nullptr;
+  std::int64_t grain_ = 1, units_ = 1;
+  const StepBody* body_ = nullptr;
   Context* context_ = nullptr;
 };
 
@@ -147,7 +158,7 @@ void bench_f32(Crew& crew, std::int64_t m, std::int64_t n, std::int64_t k) {
   const auto x = values<float>(m * k), y = values<float>(k * n);
   std::vector<float> out(static_cast<std::size_t>(m * n)), other(out);
   const ContractionPlan plan = *plan_matmul(dense(DType::f32, m, n, k));
-  Context context(x.data(), y.data(), out.data());
+  Context context(x.data(), y.data(), out.data(), plan);
   const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   const dnnl::stream stream(engine);
   const auto desc = [](std::int64_t a, std::int64_t b) {
@@ -179,7 +190,7 @@ void bench_f64(Crew& crew, int threads, std::int64_t size) {
   const auto x = values<double>(size * size), y = values<double>(size * size);
   std::vector<double> out(static_cast<std::size_t>(size * size)), other(out);
   const ContractionPlan plan = *plan_matmul(dense(DType::f64, size, size, size));
-  Context context(x.data(), y.data(), out.data());
+  Context context(x.data(), y.data(), out.data(), plan);
   const int n = static_cast<int>(size);
   char label[80];
   std::snprintf(label, sizeof label, "matmul f64 %d cubed / OpenBLAS", n);
@@ -212,7 +223,7 @@ void bench_convolution(Crew& crew, std::int64_t batch, std::int64_t channels, st
                                                   {1, 1},
                                                   true,
                                                   exact});
-  Context context(x.data(), w.data(), out.data());
+  Context context(x.data(), w.data(), out.data(), plan);
   const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   const dnnl::stream stream(engine);
   const auto any = [](memory::dims dims) {
