@@ -32,6 +32,7 @@ struct Worker {
   bool helper = false;
   std::uint32_t fuel = 0;  // items until the next look at jobs and the injection queue
   std::uint64_t random = 0;
+  std::atomic<int> cpu{-1};  // where it fell asleep: where the system likes to wake it, if that is idle
   // Written by the owner, read by stats and stall reports.
   std::atomic<std::uint64_t> steps{0}, steals{0}, wakes{0}, sleeps{0};
   std::atomic<std::uint64_t> current{0};  // run slot + 1 in the high half, step in the low: what it executes
@@ -86,6 +87,11 @@ class Pool {
 
   /// Whether any item lies where a helper could take it: only loads, so that who waits disturbs nobody.
   bool HasItems() const;
+  /// Whether one thread more would compute on a core of its own: some worker sleeps, or finds nothing to do.
+  bool HasFreeSeat() const {
+    const std::uint64_t s = idle_.load(std::memory_order_seq_cst);
+    return sleepers(s) + spinners(s) > helpers(s);
+  }
   /// A seat for the calling thread, or null if all are taken.
   Worker* EnterHelper();
   void LeaveHelper(Worker* worker);

@@ -60,11 +60,16 @@ bool RunState::HelpOnce(Clock::time_point deadline) {
     if (!g.cost_known || Clock::now() + cost >= deadline) return false;
   }
   if (!pool.HasItems()) return false;
+  // Where every seat is busy, this thread may take a run that nobody has begun, but not a share of a step:
+  // more threads than cores would only make the last range of it later (2048 cubed on two cores: 10 %).
+  const bool shares = pool.HasFreeSeat();
   Worker* seat = pool.EnterHelper();
   if (!seat) return false;
   const std::uint32_t mine = slot;
   Item item = make_item(mine, 0, program->graph->start);
-  if (!pool.TakeBack(item)) item = pool.FindFor(*seat, [&](Item i) { return slot_of(i) == mine; });
+  if (!pool.TakeBack(item))
+    item = pool.FindFor(*seat,
+                        [&](Item i) { return slot_of(i) == mine && (shares || length_of(i) != kHelpSplit); });
   if (item != kNoItem) {
     const FpScope fp;
     const InsideScope inside;
