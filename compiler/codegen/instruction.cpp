@@ -19,6 +19,13 @@ llvm::Value* emit_random_bits(DType result, llvm::Value* key, llvm::Value* offse
   return meaning::random_u64(L(index), L(key), L(offset)).v;
 }
 
+std::array<llvm::Value*, 4> emit_random_group(llvm::Value* key, llvm::Value* offset, llvm::Value* index) {
+  using L = Num<std::uint64_t>;
+  const L counter = L(offset) + ((L(index) >> 8) << 6) + (L(index) & L(std::uint64_t{63}));
+  const auto block = meaning::philox_block(counter, L(key));
+  return {block.word[0].v, block.word[1].v, block.word[2].v, block.word[3].v};
+}
+
 DType accumulator_dtype(DType dtype) {
   return dtype == DType::f16 || dtype == DType::bf16 ? DType::f32 : dtype;
 }

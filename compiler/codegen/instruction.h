@@ -6,6 +6,8 @@
 // REQUIRES of all: a LaneScope, and dtypes that the op takes (ir::check). Values are as in number.h.
 #pragma once
 
+#include <array>
+
 #include "compiler/codegen/number.h"
 #include "ir/ops.h"
 
@@ -16,6 +18,9 @@ namespace leat::compiler::codegen {
 llvm::Value* emit_elementwise(ir::Op op, DType operand, DType result, llvm::Value* const* operands,
                               llvm::Value** fault);
 llvm::Value* emit_random_bits(DType result, llvm::Value* key, llvm::Value* offset, llvm::Value* index);
+/// u32 elements index, index + 64, + 128 and + 192, which share their blocks (ir/meaning/philox.h). REQUIRES:
+/// the indices are among the first 64 of a group of 256.
+std::array<llvm::Value*, 4> emit_random_group(llvm::Value* key, llvm::Value* offset, llvm::Value* index);
 
 /// Reductions: the dtype that `dtype` accumulates in; a neutral start; the join; and the value of nothing.
 DType accumulator_dtype(DType dtype);

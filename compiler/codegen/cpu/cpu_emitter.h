@@ -5,6 +5,8 @@
 //   emit_cpu_kernel(kernel, host_target(0), module);
 #pragma once
 
+#include <optional>
+
 #include "compiler/codegen/emitter.h"
 
 namespace leat::compiler::codegen {
@@ -27,10 +29,31 @@ class CpuEmitter final : public KernelEmitter {
   void EmitMap();
   /// Computes and stores the pass's outputs for all lanes of a run of `count`.
   void EmitLaneLoop(const Pass& pass, llvm::Value* count);
+  /// Lanes [begin, end), one vector at a time.
+  void EmitLanes(const Pass& pass, const std::vector<std::uint16_t>& roots, llvm::Value* begin,
+                 llvm::Value* end);
+  /// A random_bits of u32 that is needed and whose index goes up by one a lane.
+  std::optional<std::uint16_t> LaneRandom(const std::vector<std::uint16_t>& roots) const;
+  /// As EmitLaneLoop; four vectors of `value` come of one vector of blocks where a whole group of 256
+  /// elements is there.
+  void EmitRandomLoop(const Pass& pass, const std::vector<std::uint16_t>& roots, std::uint16_t value,
+                      llvm::Value* count);
 
   // emit_transpose.cpp
   void EmitTransposing(const std::vector<std::uint16_t>& strided);
-  void EmitTiles(const Values& indices, llvm::Value* rows, const std::vector<std::uint16_t>& strided);
+  /// What a block of rows is made of: the transposed inputs, what is stored, and the cursors of its first
+  /// row.
+  struct Tile {
+    std::vector<std::uint16_t> strided, roots;
+    std::vector<Cursor> inputs, outputs;
+  };
+  void EmitTiles(const Values& indices, llvm::Value* rows, std::int64_t block,
+                 const std::vector<std::uint16_t>& strided);
+  /// The t-th transposed input at rows `first` to `first` + lanes, as a vector a row. Not full: columns that
+  /// do not exist are others.
+  Values LoadTile(const Tile& tile, std::size_t t, llvm::Value* first, llvm::Value* lane, bool full);
+  void EmitTileRow(const Tile& tile, llvm::Value* row, Step step, const Values& loaded);
+  void EmitStackTile(const Tile& tile, const Values& stack, llvm::Value* first, llvm::Value* lane);
   Values TransposeTile(Values columns);
 
   // emit_row_reduce.cpp

@@ -17,6 +17,10 @@ void CpuEmitter::EmitMap() {
 
 void CpuEmitter::EmitLaneLoop(const Pass& pass, llvm::Value* count) {
   const std::vector<std::uint16_t> roots = StoreRoots(pass);
+  if (const std::optional<std::uint16_t> value = LaneRandom(roots)) {
+    EmitRandomLoop(pass, roots, *value, count);
+    return;
+  }
   const int cost = CostOf(roots);
   // Unrolled so that the loads of a cheap body overlap; a dear one overlaps by itself, and compiles once.
   const int unroll = cost <= 6 ? 4 : cost <= 14 ? 2 : 1;
@@ -37,12 +41,70 @@ void CpuEmitter::EmitLaneLoop(const Pass& pass, llvm::Value* count) {
     });
     at = main;
   }
-  emit_loop(b_, at, count, lanes_, {}, [&](llvm::Value* i, Values) {
-    Step step = MakeStep(i, nullptr, b_.CreateSub(count, i));
+  EmitLanes(pass, roots, at, count);
+}
+
+void CpuEmitter::EmitLanes(const Pass& pass, const std::vector<std::uint16_t>& roots, llvm::Value* begin,
+                           llvm::Value* end) {
+  emit_loop(b_, begin, end, lanes_, {}, [&](llvm::Value* i, Values) {
+    Step step = MakeStep(i, nullptr, b_.CreateSub(end, i));
     Memo memo(kernel_.value_count());
     EmitLoads(step, roots, memo);
     EmitValues(step, roots, memo);
     EmitStores(step, pass.stores, pass.stages, memo);
+    return Values();
+  });
+}
+
+std::optional<std::uint16_t> CpuEmitter::LaneRandom(const std::vector<std::uint16_t>& roots) const {
+  const std::vector<bool> needed = needed_by(kernel_, roots, {});
+  for (auto v = static_cast<std::uint16_t>(kernel_.inputs.size()); v < kernel_.value_count(); ++v) {
+    const ir::Kernel::Instruction& instruction = InstructionOf(v);
+    if (!needed[v] || instruction.op != ir::Op::random_bits || instruction.dtype != DType::u32) continue;
+    const std::uint16_t index = instruction.operands[2];
+    if (uniform_[instruction.operands[0]] && uniform_[instruction.operands[1]] && IsInput(index) &&
+        kernel_.inputs[index].kind == Input::Kind::index && inputs_[index].lane == Stride::one &&
+        64 % lanes_ == 0) {
+      return v;
+    }
+  }
+  return std::nullopt;
+}
+
+void CpuEmitter::EmitRandomLoop(const Pass& pass, const std::vector<std::uint16_t>& roots,
+                                std::uint16_t value, llvm::Value* count) {
+  const ir::Kernel::Instruction& random = InstructionOf(value);
+  const Cursor& index = inputs_[random.operands[2]];
+  llvm::Type* type = codegen::lanes_of(b_.getInt32Ty(), lanes_);
+  llvm::Value* words = entry_alloca(b_, llvm::ArrayType::get(type, 4), "words");
+  llvm::Value* head = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, count,
+                                               b_.CreateAnd(b_.CreateNeg(index.base), I64(255)));
+  llvm::Value* tail = b_.CreateAdd(head, b_.CreateAnd(b_.CreateSub(count, head), I64(-256)));
+  emit_loop(b_, head, tail, 256, {}, [&](llvm::Value* group, Values) {
+    emit_loop(b_, I64(0), I64(64), lanes_, {}, [&](llvm::Value* lane, Values) {
+      llvm::Value* first = b_.CreateAdd(group, lane);
+      const auto block = emit_random_group(splats_[random.operands[0]], splats_[random.operands[1]],
+                                           IndexLanes(index, MakeStep(first, nullptr, nullptr)));
+      for (std::size_t q = 0; q < block.size(); ++q) {
+        b_.CreateStore(block[q], b_.CreateGEP(type, words, I64(static_cast<std::int64_t>(q))));
+      }
+      emit_loop(b_, I64(0), I64(4), 1, {}, [&](llvm::Value* q, Values) {
+        Step step = MakeStep(b_.CreateAdd(first, b_.CreateShl(q, 6)), nullptr, nullptr);
+        Memo memo(kernel_.value_count());
+        memo[value] = b_.CreateLoad(type, b_.CreateGEP(type, words, q));
+        EmitLoads(step, roots, memo);
+        EmitValues(step, roots, memo);
+        EmitStores(step, pass.stores, pass.stages, memo);
+        return Values();
+      });
+      return Values();
+    });
+    return Values();
+  });
+  // What lies before the first group and after the last.
+  emit_loop(b_, I64(0), I64(2), 1, {}, [&](llvm::Value* side, Values) {
+    llvm::Value* before = b_.CreateICmpEQ(side, I64(0));
+    EmitLanes(pass, roots, b_.CreateSelect(before, I64(0), tail), b_.CreateSelect(before, head, count));
     return Values();
   });
 }

@@ -2,7 +2,8 @@
 //
 // 64 lanes hold the partial results of a chunk of 4096 elements. A light body keeps them in registers; they
 // spill to the stack for the rest of a chunk, which is less than 64 elements. A dear body works on the stack
-// only, so that it is emitted once: its own latency hides that of the memory.
+// only: its own latency hides that of the memory. It is emitted for two full vectors, which share their
+// constants, and for the rest.
 #include "compiler/codegen/cpu/cpu_emitter.h"
 #include "ir/meaning/reduction.h"
 
@@ -15,6 +16,8 @@ using meaning::kReductionLanes;
 // Bodies up to this cost run on registers; as many vectors of accumulators fit 16 of them.
 constexpr int kLightBody = 14;
 constexpr int kAccumulatorVectors = 12;
+// Bodies up to this cost (one exp or so) run two vectors at a time.
+constexpr int kPairBody = 40;
 
 }  // namespace
 
@@ -157,7 +160,33 @@ Values CpuEmitter::EmitChunk(const Pass& pass, llvm::Value* begin, llvm::Value* 
         b_.CreateStore(accumulators[static_cast<std::size_t>(q) * count + r], vector_at(reduces[r], I64(q)));
       }
     }
-    emit_loop(b_, at, size, lanes_, {}, [&](llvm::Value* i, Values) {
+    llvm::Value* from = at;
+    if (!light && vectors > 1 && CostOf(roots) <= kPairBody) {
+      llvm::Value* pairs = b_.CreateAnd(size, I64(-2 * lanes_));
+      emit_loop(b_, at, pairs, 2 * lanes_, {}, [&](llvm::Value* i, Values) {
+        llvm::Value* first = b_.CreateAdd(begin, i);
+        llvm::Value* vector = b_.CreateUDiv(b_.CreateAnd(i, I64(kReductionLanes - 1)), I64(lanes_));
+        std::vector<Step> steps;
+        std::vector<Memo> memos(2, Memo(kernel_.value_count()));
+        for (std::size_t u = 0; u < 2; ++u) {
+          llvm::Value* lane = u == 0 ? first : b_.CreateAdd(first, I64(lanes_));
+          steps.push_back(MakeStep(lane, nullptr, nullptr));
+          EmitLoads(steps[u], roots, memos[u]);
+        }
+        for (std::size_t u = 0; u < 2; ++u) EmitValues(steps[u], roots, memos[u]);
+        for (std::size_t u = 0; u < 2; ++u) {
+          for (const Reduce& r : reduces) {
+            llvm::Value* address = vector_at(r, b_.CreateAdd(vector, I64(static_cast<std::int64_t>(u))));
+            llvm::Value* x = operand_in(r, memos[u]);
+            b_.CreateStore(emit_join(r.op, r.accumulator, b_.CreateLoad(r.type, address), x), address);
+          }
+        }
+        for (std::size_t u = 0; u < 2; ++u) EmitStores(steps[u], pass.stores, pass.stages, memos[u]);
+        return Values();
+      });
+      from = pairs;
+    }
+    emit_loop(b_, from, size, lanes_, {}, [&](llvm::Value* i, Values) {
       Step step = MakeStep(b_.CreateAdd(begin, i), nullptr, b_.CreateSub(size, i));
       Memo memo(kernel_.value_count());
       EmitLoads(step, roots, memo);
