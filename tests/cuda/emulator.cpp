@@ -71,7 +71,7 @@ class Grid {
     complaint_ = text.str();
   }
 
-  /// Back to the scheduler; with a complaint, for good.
+  /// Back to the scheduler; with a complaint, for good: nothing on the fiber's stack may own anything then.
   void Leave(Fiber& fiber) { swapcontext(&fiber.context, &scheduler_); }
 
   void Use(Fiber& fiber, std::byte* at, std::uint64_t bytes, std::uint64_t align, Access kind) {
@@ -89,6 +89,16 @@ class Grid {
       Leave(fiber);
       return;
     }
+    ComplainOutside(fiber, at, bytes, kind);
+    Leave(fiber);
+  }
+
+ private:
+  static std::string Describe(std::uint64_t bytes, Access kind) {
+    return (kind == Access::read ? "reads " : "writes ") + std::to_string(bytes) + " bytes";
+  }
+
+  void ComplainOutside(const Fiber& fiber, const std::byte* at, std::uint64_t bytes, Access kind) {
     std::string near;
     for (const Tracked& tracked : memory_) {
       const auto distance = at - static_cast<std::byte*>(tracked.region.begin);
@@ -98,12 +108,6 @@ class Grid {
                tracked.region.name + ")";
     }
     Complain(fiber, Describe(bytes, kind) + near + " outside of all memory");
-    Leave(fiber);
-  }
-
- private:
-  static std::string Describe(std::uint64_t bytes, Access kind) {
-    return (kind == Access::read ? "reads " : "writes ") + std::to_string(bytes) + " bytes";
   }
 
   /// What is wrong with this use of a byte, or null.
@@ -136,8 +140,7 @@ class Grid {
     fiber->grid->function_(
         static_cast<const ir::KernelLaunch*>(fiber->grid->parameters_),
         static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(static_cast<MachineThread*>(fiber))), 0);
-    fiber->state = Fiber::State::done;
-    fiber->grid->Leave(*fiber);
+    fiber->state = Fiber::State::done;  // and on to uc_link
   }
 
   void RunBlock(std::uint32_t block) {
@@ -191,7 +194,7 @@ class Grid {
     getcontext(&fiber.context);
     fiber.context.uc_stack.ss_sp = fiber.stack.get();
     fiber.context.uc_stack.ss_size = kStackBytes;
-    fiber.context.uc_link = nullptr;
+    fiber.context.uc_link = &scheduler_;
     const auto address = reinterpret_cast<std::uintptr_t>(&fiber);
     makecontext(&fiber.context, reinterpret_cast<void (*)()>(&Grid::Body), 2, static_cast<unsigned>(address),
                 static_cast<unsigned>(address >> 32));
