@@ -65,9 +65,11 @@ class Model {
     return (*this)(std::span(inputs.begin(), inputs.size()));
   }
 
-  /// The graph for inputs of these types (those without a default, in order), constants included.
-  /// failed_precondition where a shape depends on a value that is computed.
-  StatusOr<Graph> ToGraph(std::span<const GraphType> inputs) const;
+  /// The graph for inputs of these types (those without a default, in order), constants included. Inputs that
+  /// `values` names are constants too, and have no type among `inputs`: that is for those whose value decides
+  /// a shape. failed_precondition where a shape depends on any other value.
+  StatusOr<Graph> ToGraph(std::span<const GraphType> inputs,
+                          const std::map<std::string, Tensor>& values = {}) const;
 
   struct State;
   explicit Model(std::shared_ptr<State> state) : state_(std::move(state)) {}

@@ -198,6 +198,19 @@ TEST(ToGraph, HasInputsAsParametersAndTheRestAsConstants) {
   EXPECT_THAT(g.ToString(), HasSubstr("// at <onnx>:1 scope=\"dense\""));
 }
 
+TEST(ToGraph, TakesValuesOfInputsThatDecideShapes) {
+  const Model m = loaded(model({node("Reshape", {"x", "s"}, {"y"}, {}, "shaping")},
+                               {value("x", kF32, {"6"}), value("s", kI64, {"2"})}, {output("y")}));
+  const GraphType both[] = {{DType::f32, {6}}, {DType::i64, {2}}};
+  const Status s = m.ToGraph(both).status();
+  EXPECT_EQ(s.code(), Code::failed_precondition);
+  EXPECT_THAT(s.message(),
+              HasSubstr("\"shaping\" (Reshape, node 1): a shape depends on the value of i64[2]"));
+  const Graph g = m.ToGraph(std::span(both, 1), {{"s", leat::tensor<std::int64_t>({3, 2})}}).value();
+  EXPECT_EQ(g.input_count(), 1u);
+  EXPECT_EQ(g.output_type(0), "f32[3,2]");
+}
+
 TEST(Faults, NameTheNode) {
   const Model m = loaded(model({node("Gather", {"x", "i"}, {"y"}, {}, "lookup")},
                                {value("x", kF32, {"4"}), value("i", kI64, {"1"})}, {output("y")}));

@@ -19,9 +19,10 @@ struct BadCall {
 };
 
 struct ProgramFile {
-  std::string path;                // "-" is stdin
-  std::vector<std::string> sizes;  // "n=32": extents of symbols
-  bool external_data = false;      // of a model: its tensors may lie in other files of its folder
+  std::string path;                 // "-" is stdin
+  std::vector<std::string> sizes;   // "n=32": extents of symbols
+  std::vector<std::string> values;  // of a model: "shape=shape.npy", inputs that become constants
+  bool external_data = false;       // of a model: its tensors may lie in other files of its folder
 };
 
 struct DumpOptions {

@@ -16,6 +16,9 @@ void add_program(CLI::App* command, ProgramFile* file) {
   command->add_option("program", file->path, "a file of text IR, a model.onnx, or - for text from stdin")
       ->required();
   command->add_option("--size", file->sizes, "the extent of a symbolic dimension: --size n=32");
+  command->add_option(
+      "--value", file->values,
+      "an input of a model whose value decides a shape, from a file: --value shape=shape.npy");
   command->add_flag("--external-data", file->external_data,
                     "tensors of a model may lie in other files of its folder");
 }

@@ -11,6 +11,7 @@
 #include "compiler/frontend/graph_state.h"
 #include "compiler/frontend/npy_file.h"
 #include "ir/inference.h"
+#include "leat/npy.h"
 #include "leat/onnx.h"
 
 namespace leat::tool {
@@ -112,17 +113,29 @@ std::vector<std::int64_t> bind_sizes(const ProgramFile& file, const std::vector<
 StatusOr<ir::Graph> load_model(const ProgramFile& file, std::vector<std::string>* output_names) {
   const StatusOr<onnx::Model> model = onnx::load(file.path, {.external_data = file.external_data});
   if (!model.ok()) return model.status();
+  std::map<std::string, Tensor> values;
+  for (const std::string& text : file.values) {
+    const auto [name, path] = split_pair(text, "name=file.npy");
+    const auto& all = (*model).inputs();
+    if (std::none_of(all.begin(), all.end(), [&](const onnx::ValueInfo& v) { return v.name == name; })) {
+      throw BadCall{absl::StrCat("--value ", text, ": the model has no input ", name)};
+    }
+    values[name] = load_npy(path);
+  }
+  const auto is_parameter = [&](const onnx::ValueInfo& v) {
+    return !v.has_default && !values.contains(v.name);
+  };
   std::vector<std::string> symbols;
   for (const onnx::ValueInfo& v : (*model).inputs()) {
     for (const Dim& d : v.dims) {
       const bool seen = std::find(symbols.begin(), symbols.end(), d.symbol) != symbols.end();
-      if (!v.has_default && !d.symbol.empty() && !seen) symbols.push_back(d.symbol);
+      if (is_parameter(v) && !d.symbol.empty() && !seen) symbols.push_back(d.symbol);
     }
   }
   const std::vector<std::int64_t> extents = bind_sizes(file, symbols);
   std::vector<GraphType> types;
   for (const onnx::ValueInfo& v : (*model).inputs()) {
-    if (v.has_default) continue;
+    if (!is_parameter(v)) continue;
     GraphType type{v.dtype, v.dims};
     for (Dim& d : type.dims) {
       if (d.symbol.empty()) continue;
@@ -131,7 +144,7 @@ StatusOr<ir::Graph> load_model(const ProgramFile& file, std::vector<std::string>
     }
     types.push_back(std::move(type));
   }
-  const StatusOr<Graph> graph = (*model).ToGraph(types);
+  const StatusOr<Graph> graph = (*model).ToGraph(types, values);
   if (!graph.ok()) {
     return Status(graph.status().code(), absl::StrCat(file.path, ": ", graph.status().message()),
                   graph.status().where());

@@ -56,10 +56,11 @@ void stamp(const Items& results, SourceLocation place) {
   }
 }
 
+// Of what is still to be computed.
 std::size_t bytes_of(const Items& items) {
   std::size_t bytes = 0;
   for (const Item& i : items) {
-    if (i.tensor.defined()) bytes += i.tensor.byte_count();
+    if (i.tensor.defined() && !i.tensor.ready()) bytes += i.tensor.byte_count();
     if (i.sequence != nullptr) bytes += bytes_of(*i.sequence);
   }
   return bytes;

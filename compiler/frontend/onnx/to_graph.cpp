@@ -45,7 +45,8 @@ struct Source {
 
 }  // namespace
 
-StatusOr<Graph> Model::ToGraph(std::span<const GraphType> types) const {
+StatusOr<Graph> Model::ToGraph(std::span<const GraphType> types,
+                               const std::map<std::string, Tensor>& values) const {
   State& state = *state_;
   try {
     const std::lock_guard lock(state.mutex);
@@ -54,14 +55,22 @@ StatusOr<Graph> Model::ToGraph(std::span<const GraphType> types) const {
     }
     const Context::Scope scope(*state.context);
     const std::uint32_t context = state.context_state->id();
-    std::vector<Tensor> arguments(state.inputs.size()), placeholders, results;
+    std::vector<Tensor> arguments(state.inputs.size()), known(arguments), placeholders, results;
     std::vector<std::string> names;
     std::set<std::string> used;
-    std::size_t next = 0;
+    std::size_t next = 0, found = 0;
+    for (std::size_t i = 0; i < state.inputs.size(); ++i) {
+      const auto it = values.find(state.inputs[i].name);
+      if (it == values.end()) continue;
+      arguments[i] = known[i] = it->second;
+      known[i].wait();
+      ++found;
+    }
+    if (found < values.size()) return Status(Code::invalid_argument, "a value is of no input of the model");
     {
       frontend::Trace trace(context);
       for (std::size_t i = 0; i < state.inputs.size(); ++i) {
-        if (state.inputs[i].has_default) continue;
+        if (state.inputs[i].has_default || known[i].defined()) continue;
         if (next == types.size()) {
           return Status(Code::invalid_argument,
                         absl::StrCat("input \"", state.inputs[i].name, "\" has no type"));
@@ -76,7 +85,7 @@ StatusOr<Graph> Model::ToGraph(std::span<const GraphType> types) const {
       }
       if (next < types.size()) return Status(Code::invalid_argument, "more types than the model has inputs");
       state.Check(arguments);
-      results = state.Import(arguments, ImportOptions::Mode::traced, std::vector<Tensor>(arguments.size()));
+      results = state.Import(arguments, ImportOptions::Mode::traced, known);
     }
     frontend::Walk walk;
     std::vector<frontend::Node*> roots;
@@ -125,9 +134,11 @@ StatusOr<Graph> Model::ToGraph(std::span<const GraphType> types) const {
     if (const Status s = ir::verify(graph); !s.ok()) return s;
     return Graph(std::make_shared<const frontend::GraphState>(frontend::GraphState{std::move(graph)}));
   } catch (const NeedsValue& need) {
+    const std::string type = std::string(name(need.tensor.dtype())) + need.tensor.shape().ToString();
     return Status(Code::failed_precondition,
-                  need.node + ": a shape depends on the value of " + std::string(name(need.tensor.dtype())) +
-                      need.tensor.shape().ToString() + ", which is computed: no static graph has it");
+                  need.node + ": a shape depends on the value of " + type +
+                      ", which is not known; Model::ToGraph takes "
+                      "values of inputs, but what is computed only a run of the Model has");
   } catch (const Error& e) {
     return e.status();
   } catch (const std::bad_alloc&) {
