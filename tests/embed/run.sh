@@ -31,7 +31,7 @@ g++ "$here/main.cpp" $(pkg-config --cflags leat) -o "$work/by_pkg_config" $(pkg-
   -Wl,-rpath,"$libdir"
 echo "pkg-config: $("$work/by_pkg_config")"
 # The program that the README opens with compiles as it stands and prints what it says.
-awk '/^```cpp/ {on = 1; next} /^```/ {on = 0} on' "$here/../../README.md" >"$work/readme.cpp"
+awk '/^```cpp/ {on = 1; next} /^```/ {if (on) exit} on' "$here/../../README.md" >"$work/readme.cpp"
 g++ -std=c++20 "$work/readme.cpp" $(pkg-config --cflags leat) -o "$work/readme" $(pkg-config --libs leat) \
   -Wl,-rpath,"$libdir"
 [ "$("$work/readme")" = 256 ] || fail "the README's program does not print 256"
