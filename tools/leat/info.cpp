@@ -1,5 +1,6 @@
 #include <dlfcn.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -57,8 +58,6 @@ std::string attributes_of(const ir::OpInfo& info) {
   return s;
 }
 
-}  // namespace
-
 Status info(bool json) {
   auto engine = runtime::Engine::Create();
   if (!engine.ok()) return engine.status();
@@ -98,6 +97,29 @@ Status list_ops(const std::string& pattern, bool json) {
   }
   if (json) std::printf("%s\n", all.dump(2).c_str());
   return {};
+}
+
+}  // namespace
+
+void add_info_command(CLI::App& app, Status* status) {
+  const auto json = std::make_shared<bool>(false);
+  CLI::App* command = app.add_subcommand("info", "the machine, the libraries, and why one is absent");
+  command->add_flag("--json", *json, "for programs to read");
+  command->footer("Example: leat info");
+  command->callback([json, status] { *status = info(*json); });
+}
+
+void add_ops_command(CLI::App& app, Status* status) {
+  struct Options {
+    std::string pattern;
+    bool json = false;
+  };
+  const auto o = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("ops", "the op table");
+  command->add_option("pattern", o->pattern, "only ops whose name contains this");
+  command->add_flag("--json", o->json, "for programs to read");
+  command->footer("Example: leat ops reduce");
+  command->callback([o, status] { *status = list_ops(o->pattern, o->json); });
 }
 
 }  // namespace leat::tool

@@ -1,5 +1,6 @@
 #include "tools/leat/program_file.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -157,6 +158,25 @@ StatusOr<ir::Graph> load_model(const ProgramFile& file, std::vector<std::string>
 
 }  // namespace
 
+void add_program_options(CLI::App* command, ProgramFile* file) {
+  command->add_option("program", file->path, "a file of text IR, a model.onnx, or - for text from stdin")
+      ->required();
+  command->add_option("--size", file->sizes, "the extent of a symbolic dimension: --size n=32");
+  command->add_option(
+      "--value", file->values,
+      "an input of a model whose value decides a shape, from a file: --value shape=shape.npy");
+  command->add_flag("--external-data", file->external_data,
+                    "tensors of a model may lie in other files of its folder");
+}
+
+void add_input_options(CLI::App* command, InputFiles* files) {
+  command->add_option("-i,--input", files->inputs, "an input from a file: -i x=x.npy");
+  command->add_option("--fill", files->fill, "inputs without a file: normal, uniform, iota, ones, zeros")
+      ->check(CLI::IsMember({"normal", "uniform", "iota", "ones", "zeros"}))
+      ->capture_default_str();
+  command->add_option("--seed", files->seed, "of the random fills")->capture_default_str();
+}
+
 std::pair<std::string, std::string> split_pair(const std::string& text, std::string_view what) {
   const std::size_t at = text.find('=');
   if (at == std::string::npos || at == 0 || at + 1 == text.size()) {
@@ -193,9 +213,9 @@ StatusOr<ir::Graph> load_program(const ProgramFile& file, const ir::ParseOptions
   return ir::bind_symbols(*graph, extents);
 }
 
-StatusOr<std::vector<ir::Array>> load_inputs(const ir::Graph& graph, const RunOptions& options) {
+StatusOr<std::vector<ir::Array>> load_inputs(const ir::Graph& graph, const InputFiles& files) {
   std::vector<ir::Array> arrays(graph.parameters.size());
-  for (const std::string& text : options.inputs) {
+  for (const std::string& text : files.inputs) {
     const auto [name, path] = split_pair(text, "name=file.npy");
     std::size_t p = 0;
     while (p < graph.parameter_names.size() && graph.parameter_names[p] != name) ++p;
@@ -215,7 +235,7 @@ StatusOr<std::vector<ir::Array>> load_inputs(const ir::Graph& graph, const RunOp
   for (std::size_t p = 0; p < arrays.size(); ++p) {
     if (arrays[p].bytes) continue;
     const ir::Type& type = graph.nodes[graph.parameters[p]].type();
-    StatusOr<ir::Array> filled = fill(type, options.fill, options.seed, p);
+    StatusOr<ir::Array> filled = fill(type, files.fill, files.seed, p);
     if (!filled.ok()) {
       return Status(filled.status().code(),
                     absl::StrCat("input ", graph.parameter_names[p], " ", graph.ToString(type), ": ",

@@ -1,0 +1,72 @@
+#include "tools/leat/session.h"
+
+#include <CLI/CLI.hpp>
+
+namespace leat::tool {
+
+void add_session_options(CLI::App* command, SessionOptions* o) {
+  add_program_options(command, &o->file);
+  add_input_options(command, &o->inputs);
+  command->add_option("--workers", o->workers, "threads that compute; 0: all")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  command->add_option("--devices", o->devices, "cpu:0 and virtual CPUs with memory of their own")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  command->add_option("--tier", o->tier, "tiles, automatic or machine_code")
+      ->check(CLI::IsMember({"tiles", "automatic", "machine_code"}))
+      ->capture_default_str();
+  command->add_flag("--exact-contractions", o->exact, "bit-equal to the interpreter");
+}
+
+Status Session::Run(std::vector<runtime::Ref<runtime::Value>>* outputs) {
+  outputs->clear();
+  for (std::size_t o = 0; o < graph.outputs.size(); ++o) outputs->push_back(runtime::Value::Pending());
+  runtime::RunRequest request;
+  request.program = program;
+  request.inputs = inputs;
+  request.outputs = *outputs;
+  request.label = graph.name;
+  runtime::Ref<runtime::Run> run = engine->Submit(std::move(request));
+  if (Status s = run->Wait(); !s.ok()) return s;
+  if (Status s = run->status(); !s.ok()) return s;
+  for (const auto& value : *outputs) {
+    if (value->state() != runtime::Value::State::ready) return value->status();
+  }
+  return {};
+}
+
+StatusOr<std::unique_ptr<Session>> Session::Open(const SessionOptions& options) {
+  auto session = std::make_unique<Session>();
+  StatusOr<ir::Graph> graph = load_program(options.file, {.locate = true}, &session->output_names);
+  if (!graph.ok()) return graph.status();
+  session->graph = *std::move(graph);
+  StatusOr<std::vector<ir::Array>> arrays = load_inputs(session->graph, options.inputs);
+  if (!arrays.ok()) return arrays.status();
+  session->arrays = *std::move(arrays);
+  runtime::EngineOptions engine_options;
+  engine_options.workers = options.workers;
+  engine_options.cpu_devices = options.devices;
+  auto engine = runtime::Engine::Create(engine_options);
+  if (!engine.ok()) return engine.status();
+  session->engine = *std::move(engine);
+  session->code = compiler::make_code_cache({});
+  compiler::CompileOptions compile;
+  compile.exact_contractions = options.exact;
+  compile.tier = options.tier == "tiles"       ? compiler::Tier::tiles
+                 : options.tier == "automatic" ? compiler::Tier::automatic
+                                               : compiler::Tier::machine_code;
+  compile.devices = describe_devices(options.devices, session->engine->workers());
+  const auto start = Clock::now();
+  auto program = compiler::compile(session->graph, compile, *session->code);
+  session->compile_us = us_since(start);
+  if (!program.ok()) return program.status();
+  session->program = *std::move(program);
+  for (ir::Array& array : session->arrays) {
+    session->inputs.push_back(
+        runtime::Value::Ready(runtime::Buffer::Wrap(array.bytes.get(), array.byte_count(), {})));
+  }
+  return session;
+}
+
+}  // namespace leat::tool
