@@ -20,17 +20,20 @@ double number_of(std::uint64_t bits, DType dtype) {
   }
 }
 
-// 0, 1 and -1 simplify away, small integer exponents become products: these are part of the structure.
+// Scalars that simplify_algebra removes are part of the structure; every other one is an argument, so that a
+// new one never costs a plan or a run of LLVM.
 bool is_structural(const Node& node, std::uint32_t slot, std::uint64_t bits) {
   const DType dtype = node.scalar_dtype;
-  if (is_float(dtype)) {
-    const double v = number_of(bits, dtype);
-    if (node.op == ir::Op::pow && slot == 1) return v == std::trunc(v) && std::fabs(v) <= 16;
-    return v == 0 || v == 1 || v == -1;
+  const bool real = is_float(dtype);
+  const double v = real ? number_of(bits, dtype) : static_cast<double>(bits);
+  switch (node.op) {
+    case ir::Op::add: return v == 0 && std::signbit(v) == real;  // x + 0.0 makes +0 of -0: it stays
+    case ir::Op::sub: return slot == 1 && v == 0 && !std::signbit(v);
+    case ir::Op::mul: return v == 1;
+    case ir::Op::div: return slot == 1 && v == 1;
+    case ir::Op::select: return slot == 0;
+    default: return false;
   }
-  const std::size_t width = 8 * byte_size(dtype);
-  const std::uint64_t all = width == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << width) - 1;
-  return bits <= 1 || bits == all;
 }
 
 // Ops whose result type does not follow from the operands.

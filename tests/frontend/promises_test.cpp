@@ -89,6 +89,26 @@ TEST(Promises, NewSizesAndScalarsNeedNoLlvm) {
   EXPECT_EQ(context.stats().llvm_runs, compiled);
 }
 
+// 0, 1 and -1 are arguments as other scalars are, but where they simplify away (x * 1, x / 1, x - 0, x +
+// -0.0).
+TEST(Promises, ScalarsThatSimplifyNothingShareAPlan) {
+  Context context({.workers = 1, .tier = Tier::machine_code});
+  const Context::Scope scope(context);
+  const Tensor x = tensor({2.0f, -3.0f});
+  const auto run = [&](float a) {
+    return (maximum((x + a) / (x * (a + 2)), a) - minimum(x, a)).to_vector<float>();
+  };
+  EXPECT_EQ(run(5), (std::vector<float>{3, 8}));
+  const std::uint64_t plans = context.stats().plans, compiled = context.stats().llvm_runs;
+  EXPECT_EQ(run(0), (std::vector<float>{0.5f, 3.5f}));
+  EXPECT_EQ(run(1), (std::vector<float>{0, 4}));
+  EXPECT_EQ(run(-3), (std::vector<float>{3.5f, 1}));
+  EXPECT_EQ(context.stats().plans, plans);
+  EXPECT_EQ(context.stats().llvm_runs, compiled);
+  EXPECT_EQ((x * 1 - 0.0f).to_vector<float>(), (std::vector<float>{2, -3}));
+  EXPECT_EQ(context.stats().plans, plans + 1);
+}
+
 TEST(Promises, AHostThatFlushesDenormalsGetsTheSameBitsAndKeepsItsMode) {
   Context context({.workers = 2});
   const Context::Scope scope(context);
