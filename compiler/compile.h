@@ -1,4 +1,4 @@
-// From a graph to a Program: the ordered list of passes, then lowering and the memory plan.
+// From a graph to a Program: the passes of pipeline.h, then lowering and the memory plan.
 //
 // compile() is a pure function of the graph, the options and the devices; the code cache only decides
 // how soon machine code is there. The graph must be static (ir::bind_symbols first). Any thread.
@@ -15,6 +15,8 @@
 #include "runtime/program/program.h"
 
 namespace leat::compiler {
+
+struct Pass;  // compiler/pipeline.h
 
 /// When kernels get machine code.
 enum class Tier : std::uint8_t {
@@ -46,6 +48,9 @@ struct CompileOptions {
   std::vector<DeviceDescription> devices = {DeviceDescription{}};
   /// Called with each stage as it is reached: "graph", "optimized", "placed", "fused".
   std::function<void(std::string_view stage, const ir::Graph&)> observe;
+  /// Called behind each pass of pipeline(), in order. One that could change nothing was not run: then both
+  /// graphs are the same object.
+  std::function<void(const Pass&, const ir::Graph& before, const ir::Graph& after)> observe_pass;
   /// The function behind custom_call's target; null means not found.
   std::function<const ir::CustomFunction*(std::string_view target)> custom_call;
 };

@@ -144,6 +144,7 @@ StatusOr<std::shared_ptr<const StepBody>> make_control_step(const ir::Graph&, co
                                                             const CompileOptions& options, CodeCache& code) {
   CompileOptions inner = options;
   inner.observe = nullptr;
+  inner.observe_pass = nullptr;
   const bool cond = node.op == ir::Op::cond;
   auto first = compile(node.attrs().graph(cond ? ir::Attr::then_branch : ir::Attr::condition), inner, code);
   if (!first.ok()) return first.status();

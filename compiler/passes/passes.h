@@ -1,5 +1,5 @@
 // The passes. Each is a free function Graph -> Graph that keeps every bit of every output; the verifier
-// runs after each. pipeline.cpp holds the ordered list.
+// runs after each. compiler/pipeline.cpp holds the ordered list.
 //
 // Passes keep Node::location, so that what is left of the user's nodes still says where it was written.
 #pragma once
