@@ -3,7 +3,8 @@
 // pass_interpreter.txt and pass_compiled.txt say which cases pass, excluded.txt which are not run, and why. A
 // case that is listed and fails is a regression; one that passes and is not listed fails too, so that the
 // lists stay true (LEAT_UPDATE=1 writes them anew). `--root DIR` runs the cases of another folder of the same
-// form instead: there all must pass.
+// form instead: there all must pass, and how far each is from what was expected is printed. `--atol X` is for
+// deep models, whose smallest values are what is left of large ones.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -32,6 +33,7 @@ struct Expectations {
   std::map<Backend, std::set<std::string>> passes;
   std::map<std::string, std::string> excluded;  // case -> reason
   bool strict = false;                          // no lists: all must pass
+  double atol = 1e-7;                           // ONNX's own
 };
 Expectations& expectations() {
   static Expectations e;
@@ -64,8 +66,13 @@ Tensor as_declared(const Tensor& t, const ValueInfo& declared) {
   return from_memory(t.data<std::uint16_t>().data(), DType::bf16, t.shape());
 }
 
+// The largest difference of the floating outputs of a case, and their largest value.
+struct Distance {
+  double difference = 0, largest = 0;
+};
+
 // ONNX's tolerances for floating values; everything else is exact.
-std::string compare(const Tensor& have, const Tensor& want) {
+std::string compare(const Tensor& have, const Tensor& want, Distance* distance) {
   const auto type = [](const Tensor& t) { return std::string(name(t.dtype())) + t.shape().ToString(); };
   if (have.dtype() != want.dtype() || !(have.shape() == want.shape())) {
     return "is " + type(have) + ", expected " + type(want);
@@ -80,7 +87,12 @@ std::string compare(const Tensor& have, const Tensor& want) {
       } else {
         using Wide = std::conditional_t<std::is_same_v<T, double>, double, float>;
         const double x = static_cast<Wide>(a[i]), y = static_cast<Wide>(b[i]);
-        if (x == y || (std::isnan(x) && std::isnan(y)) || std::fabs(x - y) <= 1e-7 + 1e-3 * std::fabs(y))
+        if (std::isfinite(x) && std::isfinite(y)) {
+          distance->difference = std::max(distance->difference, std::fabs(x - y));
+          distance->largest = std::max(distance->largest, std::fabs(y));
+        }
+        if (x == y || (std::isnan(x) && std::isnan(y)) ||
+            std::fabs(x - y) <= expectations().atol + 1e-3 * std::fabs(y))
           continue;
         return "element " + std::to_string(i) + " is " + std::to_string(x) + ", expected " +
                std::to_string(y);
@@ -97,7 +109,7 @@ Context& context() {
 }
 
 // What is wrong with a case; empty if it passes.
-std::string run_case(const fs::path& folder, Backend backend) {
+std::string run_case(const fs::path& folder, Backend backend, Distance* distance) {
   const Context::Scope scope(context());
   StatusOr<Model> model =
       load((folder / "model.onnx").string(), {.interpret = backend == Backend::interpreter});
@@ -115,7 +127,8 @@ std::string run_case(const fs::path& folder, Backend backend) {
         const std::vector<Tensor> have = (*model)(inputs);
         if (want.size() > have.size()) return "it has too few outputs";
         for (std::size_t o = 0; o < want.size(); ++o) {
-          const std::string difference = compare(have[o], as_declared(want[o], model->outputs()[o]));
+          const std::string difference =
+              compare(have[o], as_declared(want[o], model->outputs()[o]), distance);
           if (!difference.empty()) return "output " + model->outputs()[o].name + " " + difference;
         }
         const bool executed = context().stats().runs > runs;
@@ -137,7 +150,12 @@ class Case : public testing::Test {
     if (const auto it = e.excluded.find(name_); it != e.excluded.end() && !e.strict) {
       GTEST_SKIP() << it->second;
     }
-    const std::string wrong = run_case(folder_, backend_);
+    Distance distance;
+    const std::string wrong = run_case(folder_, backend_, &distance);
+    if (e.strict) {
+      std::printf("%-24s %-12s largest difference %.2e, largest value %.2e\n", name_.c_str(),
+                  name_of(backend_).c_str(), distance.difference, distance.largest);
+    }
     if (wrong.empty()) passed()[backend_].insert(name_);
     if (updating()) {
       if (!wrong.empty()) GTEST_SKIP() << wrong;
@@ -237,12 +255,18 @@ int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   fs::path root = kData;
   Expectations& e = expectations();
-  if (argc == 3 && std::string_view(argv[1]) == "--root") {
-    root = argv[2];
-    e.strict = true;
-  } else if (argc != 1) {
-    std::fprintf(stderr, "usage: %s [--root DIR]\n", argv[0]);
-    return 2;
+  for (int i = 1; i < argc; i += 2) {
+    const std::string_view option = argv[i];
+    if ((option != "--root" && option != "--atol") || i + 1 == argc) {
+      std::fprintf(stderr, "usage: %s [--root DIR] [--atol X]\n", argv[0]);
+      return 2;
+    }
+    if (option == "--atol") {
+      e.atol = std::atof(argv[i + 1]);
+    } else {
+      root = argv[i + 1];
+      e.strict = true;
+    }
   }
   for (const Backend b : {Backend::interpreter, Backend::compiled}) {
     e.passes[b] = {};
