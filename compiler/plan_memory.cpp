@@ -6,6 +6,8 @@
 #include <queue>
 #include <set>
 
+#include "compiler/list_schedule.h"
+
 namespace leat::compiler {
 namespace {
 
@@ -13,77 +15,17 @@ using runtime::BufferInfo;
 using runtime::Cause;
 using runtime::Program;
 
-constexpr std::int64_t kAlign = 64;
-std::int64_t aligned(std::int64_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
-
-struct Interval {
-  double begin = 0, end = 0;
-};
-
-struct Schedule {
-  std::vector<Interval> steps;
-  std::vector<std::uint32_t> order;  // by start time
-};
-
-// List scheduling: the ready step with the longest path to the end goes to the first free worker.
-Schedule simulate(const Program& program, int workers) {
-  const std::size_t n = program.steps.size();
-  std::vector<std::vector<std::uint32_t>> successors(n);
-  std::vector<std::uint32_t> waits(n, 0);
-  for (const runtime::Edge& e : program.edges) {
-    successors[e.from].push_back(e.to);
-    ++waits[e.to];
-  }
-  auto duration = [&](std::size_t s) {
-    const runtime::Step& step = program.steps[s];
-    const double parts = std::max(
-        1.0, std::min<double>(workers, static_cast<double>(step.units) /
-                                           static_cast<double>(std::max<std::int64_t>(step.grain, 1))));
-    return std::max(step.cost_ns / parts, 1.0);
-  };
-  std::vector<double> rank(n, 0), ready_at(n, 0);
-  for (std::size_t s = n; s-- > 0;) {
-    for (std::uint32_t t : successors[s]) rank[s] = std::max(rank[s], rank[t]);
-    rank[s] += duration(s);
-  }
-  Schedule schedule;
-  schedule.steps.resize(n);
-  auto less_urgent = [&](std::uint32_t a, std::uint32_t b) {
-    return rank[a] != rank[b] ? rank[a] < rank[b] : a > b;
-  };
-  std::priority_queue<std::uint32_t, std::vector<std::uint32_t>, decltype(less_urgent)> ready(less_urgent);
-  using Event = std::pair<double, std::uint32_t>;  // end, step
-  std::priority_queue<Event, std::vector<Event>, std::greater<>> running;
-  for (std::uint32_t s = 0; s < n; ++s) {
-    if (waits[s] == 0) ready.push(s);
-  }
-  double now = 0;
-  int free = std::max(workers, 1);
-  while (!ready.empty() || !running.empty()) {
-    while (free > 0 && !ready.empty()) {
-      const std::uint32_t s = ready.top();
-      ready.pop();
-      --free;
-      schedule.steps[s] = {now, now + duration(s)};
-      schedule.order.push_back(s);
-      running.emplace(schedule.steps[s].end, s);
-    }
-    const auto [end, s] = running.top();
-    running.pop();
-    ++free;
-    now = end;
-    for (std::uint32_t t : successors[s]) {
-      if (--waits[t] == 0) ready.push(t);
-    }
-  }
-  return schedule;
-}
+// Placing by size is quadratic.
+constexpr std::size_t kMostPlacedBySize = 4000;
+// Searching for a better order: up to this many steps, and so many steps scheduled in all (a few 100 us).
+constexpr std::size_t kMostSearched = 2000, kSearchSteps = 4000;
+// Of two plans the smaller one, as long as it is estimated to take at most this much longer than no reuse.
+constexpr double kMostSlower = 1.03;
 
 struct Life {
   std::uint32_t buffer;
   std::int64_t bytes;
-  Interval time;
-  std::vector<std::uint32_t> writers;
+  Schedule::Interval time;
   std::int64_t offset = -1;
 };
 
@@ -124,7 +66,7 @@ void place_in_order(std::vector<Life>& lives) {
                    [&](std::size_t a, std::size_t b) { return lives[a].time.begin < lives[b].time.begin; });
   using Release = std::pair<double, std::size_t>;
   std::priority_queue<Release, std::vector<Release>, std::greater<>> releases;
-  std::map<std::int64_t, std::int64_t> free_at;  // offset -> bytes
+  std::map<std::int64_t, std::int64_t> free_at;             // offset -> bytes
   std::set<std::pair<std::int64_t, std::int64_t>> by_size;  // many are of one size
   auto erase_free = [&](std::map<std::int64_t, std::int64_t>::iterator it) {
     by_size.erase({it->second, it->first});
@@ -180,9 +122,8 @@ std::int64_t sequential_peak(const Program& program, const std::vector<std::uint
     std::int64_t dead = 0;
     for (const runtime::Use& use : program.steps[order[at]].uses) {
       const BufferInfo& info = program.buffers[use.buffer];
-      if (info.kind != BufferInfo::Kind::temporary) continue;
-      if (use.write) live += aligned(info.bytes);
-      if (last[use.buffer] == at) dead += aligned(info.bytes);
+      if (use.write) live += arena_bytes(info);
+      if (last[use.buffer] == at) dead += arena_bytes(info);
     }
     peak = std::max(peak, live);
     live -= dead;
@@ -202,86 +143,162 @@ void reorder(Program& program, const std::vector<std::uint32_t>& order) {
   for (runtime::Edge& e : program.edges) e = {place[e.from], place[e.to], e.cause};
 }
 
-}  // namespace
-
-void plan_memory(Program& program, const MemoryOptions& options) {
-  std::vector<std::uint32_t> given(program.steps.size());
-  std::iota(given.begin(), given.end(), 0u);
-  std::int64_t total = 0;
-  std::uint16_t devices = 1;
-  for (const BufferInfo& info : program.buffers) {
-    if (info.kind == BufferInfo::Kind::temporary) total += aligned(info.bytes);
-    devices = std::max<std::uint16_t>(devices, static_cast<std::uint16_t>(info.device + 1));
-  }
-  program.arena_bytes.assign(devices, 0);
-  const bool reuse = options.reuse && total > options.reuse_from_bytes;
-  if (!reuse) {
-    for (BufferInfo& info : program.buffers) {
-      if (info.kind != BufferInfo::Kind::temporary) continue;
-      info.offset = program.arena_bytes[info.device];
-      program.arena_bytes[info.device] += aligned(info.bytes);
-    }
-  } else {
-    const Schedule schedule = simulate(program, options.workers);
-    program.best_order_peak_bytes =
-        std::min(sequential_peak(program, given), sequential_peak(program, schedule.order));
-    std::vector<std::vector<std::uint32_t>> users(program.buffers.size());
-    std::vector<Life> lives;
-    std::vector<std::size_t> life_of(program.buffers.size(), SIZE_MAX);
+// The buffers of a Program by the steps that use them.
+struct Users {
+  explicit Users(const Program& program) : of(program.buffers.size()), writers(program.buffers.size()) {
     for (std::uint32_t s = 0; s < program.steps.size(); ++s) {
       for (const runtime::Use& use : program.steps[s].uses) {
         const BufferInfo& info = program.buffers[use.buffer];
         if (info.kind != BufferInfo::Kind::temporary || info.bytes == 0) continue;
-        users[use.buffer].push_back(s);
-        if (!use.write) continue;
-        if (life_of[use.buffer] == SIZE_MAX) {
-          life_of[use.buffer] = lives.size();
-          lives.push_back({use.buffer, aligned(info.bytes), schedule.steps[s], {}});
-        }
-        Life& life = lives[life_of[use.buffer]];
-        life.writers.push_back(s);
-        life.time.begin = std::min(life.time.begin, schedule.steps[s].begin);
+        of[use.buffer].push_back(s);
+        if (use.write) writers[use.buffer].push_back(s);
       }
     }
-    for (Life& life : lives) {
-      for (std::uint32_t s : users[life.buffer])
-        life.time.end = std::max(life.time.end, schedule.steps[s].end);
+  }
+  std::vector<std::vector<std::uint32_t>> of, writers;
+};
+
+// Where the temporaries lie when the steps run by a schedule, and the edges that keep it safe in any other.
+struct Plan {
+  Schedule schedule;
+  std::vector<std::int64_t> offsets;  // of each buffer
+  std::vector<std::int64_t> arenas;   // of each device
+  std::vector<runtime::Edge> edges;
+  std::int64_t bytes = 0;
+  double makespan = 0;  // with the edges
+};
+
+// Reuse edges: a sweep in order of time, remembering who last had each byte range.
+void add_edges(std::vector<Life>& lives, const Users& users, std::vector<runtime::Edge>& edges) {
+  std::sort(lives.begin(), lives.end(),
+            [](const Life& a, const Life& b) { return a.time.begin < b.time.begin; });
+  std::map<std::int64_t, std::pair<std::int64_t, std::uint32_t>> holder;  // begin -> (end, buffer)
+  for (const Life& life : lives) {
+    const std::int64_t begin = life.offset, end = life.offset + life.bytes;
+    auto it = holder.upper_bound(begin);
+    if (it != holder.begin() && std::prev(it)->second.first > begin) --it;
+    while (it != holder.end() && it->first < end) {
+      const std::int64_t old_begin = it->first, old_end = it->second.first;
+      const std::uint32_t old = it->second.second;
+      for (std::uint32_t s : users.of[old]) {
+        for (std::uint32_t w : users.writers[life.buffer]) edges.push_back({s, w, Cause::reuse});
+      }
+      it = holder.erase(it);
+      if (old_begin < begin) holder[old_begin] = {begin, old};
+      if (old_end > end) it = holder.emplace(end, std::make_pair(old_end, old)).first;
+      if (old_end > end) break;
     }
-    for (std::uint16_t device = 0; device < devices; ++device) {
-      std::vector<Life> here;
-      for (const Life& life : lives) {
-        if (program.buffers[life.buffer].device == device) here.push_back(life);
-      }
-      if (here.size() <= 4000) {
-        place_by_size(here);
-      } else {
-        place_in_order(here);
-      }
-      // Reuse edges: sweep in order of time, remembering who last had each byte range.
-      std::sort(here.begin(), here.end(),
-                [](const Life& a, const Life& b) { return a.time.begin < b.time.begin; });
-      std::map<std::int64_t, std::pair<std::int64_t, std::uint32_t>> holder;  // begin -> (end, buffer)
-      for (const Life& life : here) {
-        program.buffers[life.buffer].offset = life.offset;
-        const std::int64_t begin = life.offset, end = life.offset + life.bytes;
-        program.arena_bytes[device] = std::max(program.arena_bytes[device], end);
-        auto it = holder.upper_bound(begin);
-        if (it != holder.begin() && std::prev(it)->second.first > begin) --it;
-        while (it != holder.end() && it->first < end) {
-          const std::int64_t old_begin = it->first, old_end = it->second.first;
-          const std::uint32_t old = it->second.second;
-          for (std::uint32_t s : users[old]) {
-            for (std::uint32_t w : life.writers) program.edges.push_back({s, w, Cause::reuse});
-          }
-          it = holder.erase(it);
-          if (old_begin < begin) holder[old_begin] = {begin, old};
-          if (old_end > end) it = holder.emplace(end, std::make_pair(old_end, old)).first;
-          if (old_end > end) break;
-        }
-        holder[begin] = {end, life.buffer};
-      }
+    holder[begin] = {end, life.buffer};
+  }
+}
+
+Plan plan_for(const Program& program, const Users& users, std::size_t devices, Schedule schedule) {
+  Plan plan;
+  plan.offsets.assign(program.buffers.size(), 0);
+  plan.arenas.assign(devices, 0);
+  std::vector<std::vector<Life>> lives(devices);
+  for (std::uint32_t b = 0; b < program.buffers.size(); ++b) {
+    if (users.writers[b].empty()) continue;
+    Life life{b, arena_bytes(program.buffers[b]), {1e300, 0}};
+    for (std::uint32_t s : users.writers[b])
+      life.time.begin = std::min(life.time.begin, schedule.steps[s].begin);
+    for (std::uint32_t s : users.of[b]) life.time.end = std::max(life.time.end, schedule.steps[s].end);
+    lives[program.buffers[b].device].push_back(life);
+  }
+  for (std::size_t device = 0; device < devices; ++device) {
+    std::vector<Life>& here = lives[device];
+    if (here.size() <= kMostPlacedBySize) {
+      place_by_size(here);
+    } else {
+      place_in_order(here);
     }
-    reorder(program, schedule.order);
+    for (const Life& life : here) {
+      plan.offsets[life.buffer] = life.offset;
+      plan.arenas[device] = std::max(plan.arenas[device], life.offset + life.bytes);
+    }
+    plan.bytes += plan.arenas[device];
+    add_edges(here, users, plan.edges);
+  }
+  plan.schedule = std::move(schedule);
+  return plan;
+}
+
+// No order needs less than what one step needs.
+std::int64_t least_possible(const Program& program) {
+  std::int64_t most = 0;
+  for (const runtime::Step& step : program.steps) {
+    std::int64_t bytes = 0;
+    for (const runtime::Use& use : step.uses) bytes += arena_bytes(program.buffers[use.buffer]);
+    most = std::max(most, bytes);
+  }
+  return most;
+}
+
+// What the whole takes with the edges of a plan, its steps as urgent as they are.
+double priced(Program& program, const Plan& plan, int workers) {
+  const std::size_t uses = program.edges.size();
+  program.edges.insert(program.edges.end(), plan.edges.begin(), plan.edges.end());
+  const double makespan =
+      ListScheduler(program, workers, &plan.schedule.order).Run({.at_once = workers}).makespan;
+  program.edges.resize(uses);
+  return makespan;
+}
+
+// The plan with the least memory among those that cost next to no time; the first is for the fastest
+// schedule. Others are tried as long as they may pay: leaner orders with as many steps at once, then with
+// fewer (steps that can be split lose nothing), then random ones.
+Plan best_plan(Program& program, const MemoryOptions& options, std::size_t devices) {
+  const Users users(program);
+  const ListScheduler scheduler(program, options.workers);
+  Schedule fastest = scheduler.Run({.at_once = options.workers});
+  const double least_time = fastest.makespan;
+  std::vector<std::uint32_t> given(program.steps.size());
+  std::iota(given.begin(), given.end(), 0u);
+  program.best_order_peak_bytes =
+      std::min(sequential_peak(program, given), sequential_peak(program, fastest.order));
+  Plan best = plan_for(program, users, devices, std::move(fastest));
+  const std::int64_t enough = least_possible(program) + least_possible(program) / 50;
+  if (best.bytes <= enough || program.steps.size() > kMostSearched) return best;
+  best.makespan = priced(program, best, options.workers);
+  const auto tries = static_cast<int>(std::min(kSearchSteps / program.steps.size(), std::size_t{64}));
+  for (int k = 0; k < tries && best.bytes > enough; ++k) {
+    SchedulePolicy policy{.at_once = k % 2 == 0 ? 1 : options.workers, .lean = true};
+    policy.seed = static_cast<std::uint64_t>(k / 2);
+    Schedule schedule = scheduler.Run(policy);
+    program.best_order_peak_bytes =
+        std::min(program.best_order_peak_bytes, sequential_peak(program, schedule.order));
+    Plan plan = plan_for(program, users, devices, std::move(schedule));
+    if (plan.bytes >= best.bytes) continue;
+    plan.makespan = priced(program, plan, options.workers);
+    if (plan.makespan <= std::max(best.makespan, kMostSlower * least_time)) best = std::move(plan);
+  }
+  return best;
+}
+
+}  // namespace
+
+void plan_memory(Program& program, const MemoryOptions& options) {
+  std::int64_t total = 0;
+  std::size_t devices = 1;
+  for (const BufferInfo& info : program.buffers) {
+    total += arena_bytes(info);
+    devices = std::max<std::size_t>(devices, info.device + 1u);
+  }
+  program.arena_bytes.assign(devices, 0);
+  if (!options.reuse || total <= options.reuse_from_bytes) {
+    for (BufferInfo& info : program.buffers) {
+      if (info.kind != BufferInfo::Kind::temporary) continue;
+      info.offset = program.arena_bytes[info.device];
+      program.arena_bytes[info.device] += arena_bytes(info);
+    }
+  } else {
+    const Plan plan = best_plan(program, options, devices);
+    for (std::size_t b = 0; b < program.buffers.size(); ++b) {
+      if (program.buffers[b].kind == BufferInfo::Kind::temporary) program.buffers[b].offset = plan.offsets[b];
+    }
+    program.arena_bytes = plan.arenas;
+    program.edges.insert(program.edges.end(), plan.edges.begin(), plan.edges.end());
+    reorder(program, plan.schedule.order);
   }
   program.peak_bytes =
       std::accumulate(program.arena_bytes.begin(), program.arena_bytes.end(), std::int64_t{0});
