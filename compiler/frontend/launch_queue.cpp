@@ -70,9 +70,10 @@ LaunchQueue::~LaunchQueue() = default;
 
 bool LaunchQueue::Takes(ContextState& state, const Walk& walk) {
   const ContextOptions& options = state.options();
-  if (options.synchronous || options.max_runs_in_flight != 0 || options.max_bytes_in_flight != 0 ||
-      options.memory_limit != 0 || walk.outputs.size() != 1 || walk.inputs.size() > kInputs ||
-      walk.outputs[0].node->kind != Kind::operation || walk.output_bytes > kMostOutputBytes ||
+  if (options.synchronous || options.max_runs_in_flight < runtime::kDefaultRunsInFlight ||
+      options.max_bytes_in_flight != 0 || options.memory_limit != 0 || walk.outputs.size() != 1 ||
+      walk.inputs.size() > kInputs || walk.outputs[0].node->kind != Kind::operation ||
+      walk.output_bytes > kMostOutputBytes ||
       walk.outputs[0].node->label.load(std::memory_order_relaxed) != 0 ||
       state.engine().core().tracing.load(std::memory_order_relaxed)) {
     return false;

@@ -81,7 +81,7 @@ StatusOr<std::unique_ptr<Engine>> Engine::Create(EngineOptions options) {
   }
   if (!(options.spin_us >= 0)) return bad("spin_us is negative");
   if (options.workers == 0) options.workers = usable_cpus();
-  if (options.max_runs_in_flight == 0) options.max_runs_in_flight = 1024;
+  if (options.max_runs_in_flight == 0) options.max_runs_in_flight = kDefaultRunsInFlight;
   if (!options.allocator) options.allocator = default_allocator();
   try {
     auto core = std::make_shared<EngineCore>(std::move(options));

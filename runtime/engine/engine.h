@@ -28,6 +28,9 @@ namespace leat::runtime {
 using leat::EngineOptions;
 using leat::ExecutorHook;
 
+/// EngineOptions::max_runs_in_flight where the embedder names none.
+inline constexpr int kDefaultRunsInFlight = 1024;
+
 enum class Priority : std::uint8_t { high, low };
 
 struct EngineStats {
