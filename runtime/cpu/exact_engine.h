@@ -22,10 +22,16 @@ struct PanelGrid {
   bool shares_y = false;  // a step of its own packs y once for all panels
 };
 
-/// A function of shape and tile only. `batch_rows` are the rows that share one y; may_share: all rows do, and
-/// a step before may pack it.
+/// What the rows multiply.
+enum class YOperand : std::uint8_t {
+  own,          // each batch a y of its own
+  one,          // all the same
+  one_to_pack,  // all the same, which a step before may pack
+};
+
+/// A function of shape, tile and `y`. `batch_rows` are the rows that share a y.
 PanelGrid split_panels(std::int64_t batch, std::int64_t batch_rows, std::int64_t columns, std::int64_t k,
-                       const MicroKernel& kernel, bool may_share = false);
+                       const MicroKernel& kernel, YOperand y);
 
 /// An estimate on one worker.
 double exact_cost_ns(double multiplications, double bytes, DType dtype, Isa isa);

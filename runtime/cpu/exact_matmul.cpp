@@ -11,8 +11,14 @@ namespace {
 /// A run that was cancelled is noticed at least this often (25 ms at 80 GFLOP/s).
 constexpr double kMultiplicationsBetweenLooks = 1e9;
 /// y is used so often before packing it for good pays for the memory (below, it is read in place, or its
-/// conversion costs no more than reading the wider copy).
+/// conversion costs no more than reading the wider copy). A y that stands on its side cannot be read in
+/// place: 1 x 768 x 50257, packed in every run, takes twice as long as reading it.
 constexpr std::int64_t kRowsToPackConstant = 16;
+
+bool packs_constant(const MatmulDescriptor& d) {
+  const std::int64_t rows = d.batch == 1 || d.y_batch_stride == 0 ? d.batch * d.m : d.m;
+  return d.y_is_constant && d.k > 0 && (rows >= kRowsToPackConstant || (d.y_n_stride != 1 && d.n > 1));
+}
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::int64_t multiple_above(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
@@ -55,7 +61,7 @@ class ExactMatmul final : public StepBody {
       : d_(d), kernel_(kernel), grid_(grid), isa_(isa) {
     packed_columns_ = multiple_above(d.n, kernel.tile_columns);
     shared_y_ = d.batch == 1 || d.y_batch_stride == 0;
-    packs_ = d.y_is_constant && (shared_y_ ? d.batch * d.m : d.m) >= kRowsToPackConstant && d.k > 0;
+    packs_ = packs_constant(d);
     packed_bytes_ = multiple_above(kernel.packed_y_bytes(d.n, d.k), 64);
   }
 
@@ -161,21 +167,25 @@ class ExactMatmul final : public StepBody {
 }  // namespace
 
 PanelGrid split_panels(std::int64_t batch, std::int64_t batch_rows, std::int64_t columns, std::int64_t k,
-                       const MicroKernel& kernel, bool may_share) {
-  // A panel is worth about 10 us (half a million multiplications at 40 G a second), and 64 of them keep
-  // any machine at hand busy; a worker that gets several runs them as one block.
-  constexpr double kPanelMultiplications = 5e5;
+                       const MicroKernel& kernel, YOperand y) {
+  // A panel is worth about 10 us (half a million multiplications at 40 G a second, or, where few rows read y
+  // at the speed of memory, 128 KB of it), and 64 of them keep any machine at hand busy; a worker that gets
+  // several runs them as one block.
+  constexpr double kPanelMultiplications = 5e5, kPanelBytes = 128 << 10;
   constexpr std::int64_t kMostPanels = 64, kLeastColumns = 64, kManyPanels = 16, kLargeY = 1 << 18;
   // Sharing is a step more, about 1 us; packing runs at 1 to 5 G elements a second.
   constexpr std::int64_t kShareableY = 1 << 15, kLeastSharing = 4;
   const std::int64_t rows = batch * batch_rows;
   PanelGrid grid;
   const double work = static_cast<double>(rows) * static_cast<double>(columns) * static_cast<double>(k);
-  const auto wanted = static_cast<std::int64_t>(std::min(work / kPanelMultiplications, 1.0 * kMostPanels));
+  const double y_bytes = static_cast<double>(columns) * static_cast<double>(k) * kernel.compute_bytes *
+                         static_cast<double>(y == YOperand::own ? batch : 1);
+  const auto wanted = static_cast<std::int64_t>(
+      std::min(std::max(work / kPanelMultiplications, y_bytes / kPanelBytes), 1.0 * kMostPanels));
   // Each panel of rows packs all of y: it should have a few tiles, or all rows that share a y. Beyond the
   // second-level cache packing costs as much as dozens of rows: 1000 cubed on two cores of Zen 3, panels of
   // at least 24 and 64 rows: f32 17.5 and 15.7 ms, f64 35 and 28.6 ms.
-  if (may_share && columns * k >= kShareableY) {
+  if (y == YOperand::one_to_pack && columns * k >= kShareableY) {
     const std::int64_t shared = std::min(wanted, rows / (2 * kernel.tile_rows));
     if (shared >= kManyPanels || (shared >= kLeastSharing && shared >= columns / kLeastColumns)) {
       // Rather more panels than wanted: 256 rows in 15 panels leave one of two threads a fifteenth short.
@@ -189,7 +199,10 @@ PanelGrid split_panels(std::int64_t batch, std::int64_t batch_rows, std::int64_t
   const std::int64_t few = (columns * k >= kLargeY ? 10 : 4) * kernel.tile_rows;
   const std::int64_t least_rows = batch > 1 ? std::min(batch_rows, few) : few;
   const std::int64_t by_rows = std::min(wanted, rows / std::max<std::int64_t>(1, least_rows));
-  const std::int64_t by_columns = std::min(wanted, columns / kLeastColumns);
+  // Each range of panels of columns packs all of x: BERT's 128 x 768 x 768 took 8 % more CPU time on two
+  // threads than on one with panels of 64.
+  const bool wide = rows > 2 * kernel.tile_rows && columns >= 8 * kLeastColumns;
+  const std::int64_t by_columns = std::min(wanted, columns / (wide ? 2 * kLeastColumns : kLeastColumns));
   if (std::max(by_rows, by_columns) <= 1) {
     grid.extent = std::max<std::int64_t>(1, rows);
   } else if (by_rows >= kManyPanels || by_rows >= by_columns) {
@@ -218,7 +231,10 @@ double exact_cost_ns(double multiplications, double bytes, DType dtype, Isa isa)
 ContractionPlan plan_exact_matmul(const MatmulDescriptor& d, Isa isa) {
   const MicroKernel& kernel = micro_kernel(d.dtype, isa);
   const bool one_y = d.batch == 1 || d.y_batch_stride == 0;
-  const PanelGrid grid = split_panels(d.batch, d.m, d.n, d.k, kernel, one_y && !d.y_is_constant);
+  const PanelGrid grid = split_panels(d.batch, d.m, d.n, d.k, kernel,
+                                      !one_y            ? YOperand::own
+                                      : d.y_is_constant ? YOperand::one
+                                                        : YOperand::one_to_pack);
   ContractionPlan plan;
   if (grid.shares_y) {
     plan.pack = std::make_shared<PackY>(d, kernel);

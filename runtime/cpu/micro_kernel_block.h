@@ -202,7 +202,9 @@ struct BlockProduct {
   static void Strips(std::int64_t rows, std::int64_t columns, std::int64_t depth, const T* x_strips,
                      const T* y_strips, const T* mask, const bool* guarded, T* c, std::int64_t c_stride,
                      bool load) {
-    for (std::int64_t n = 0; n < columns; n += kW) {
+    std::int64_t n =
+        mask == nullptr ? SeveralStrips(rows, columns, depth, x_strips, y_strips, c, c_stride, load) : 0;
+    for (; n < columns; n += kW) {
       const int width = static_cast<int>(least(columns - n, kW));
       const T* y_strip = y_strips + n * depth;
       const bool guard = mask != nullptr && guarded[n / kW];
@@ -224,6 +226,21 @@ struct BlockProduct {
         CopyTile(edge, kW, c_tile, c_stride, height, width);
       }
     }
+  }
+
+  /// One or two rows over several whole strips at a time; the columns that are done. Eight accumulators.
+  static std::int64_t SeveralStrips(std::int64_t rows, std::int64_t columns, std::int64_t depth,
+                                    const T* x_strips, const T* y_strips, T* c, std::int64_t c_stride,
+                                    bool load) {
+    constexpr int kOne = 8 / L::kVectors, kTwo = 4 / L::kVectors;
+    if (rows > 2) return 0;
+    const auto tile = rows == 1 ? &strips_tile<L, 1, kOne> : &strips_tile<L, 2, kTwo>;
+    const std::int64_t width = (rows == 1 ? kOne : kTwo) * kW;
+    std::int64_t n = 0;
+    for (; n + width <= columns; n += width) {
+      tile(depth, x_strips, y_strips + n * depth, depth * kW, c + n, c_stride, load);
+    }
+    return n;
   }
 
   /// The next tile of c: unlike y and x, it comes from far away, and its loads stand at the very start.

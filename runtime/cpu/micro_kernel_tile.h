@@ -55,6 +55,39 @@ void packed_tile(std::int64_t k, const typename L::T* a, const typename L::T* b,
   }
 }
 
+/// Few rows over kS adjacent strips of b at once: one strip has too few accumulators to hide the latency of
+/// an fma. The columns of c are adjacent.
+template <class L, int kR, int kS>
+void strips_tile(std::int64_t k, const typename L::T* a, const typename L::T* b, std::int64_t strip,
+                 typename L::T* c, std::int64_t c_stride, bool load) {
+  using V = typename L::V;
+  constexpr int kC = L::kVectors * kS;
+  V acc[kR][kC];
+#pragma GCC unroll 4
+  for (int r = 0; r < kR; ++r) {
+#pragma GCC unroll 16
+    for (int j = 0; j < kC; ++j) acc[r][j] = load ? L::load(c + r * c_stride + j * L::kLanes) : L::zero();
+  }
+  for (std::int64_t i = 0; i < k; ++i) {
+    V av[kR];
+#pragma GCC unroll 4
+    for (int r = 0; r < kR; ++r) av[r] = L::set(a[r]);
+#pragma GCC unroll 16
+    for (int j = 0; j < kC; ++j) {
+      const V bv = L::load(b + j / L::kVectors * strip + j % L::kVectors * L::kLanes);
+#pragma GCC unroll 4
+      for (int r = 0; r < kR; ++r) acc[r][j] = L::fma(av[r], bv, acc[r][j]);
+    }
+    a += L::kRows;
+    b += kTileColumns<L>;
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < kR; ++r) {
+#pragma GCC unroll 16
+    for (int j = 0; j < kC; ++j) L::store(c + r * c_stride + j * L::kLanes, acc[r][j]);
+  }
+}
+
 template <class T>
 struct DirectArguments {
   std::int64_t k;

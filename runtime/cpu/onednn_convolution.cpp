@@ -57,32 +57,63 @@ struct Cut {
   std::int64_t part = 1, parts = 1;  // groups of a part, or output channels where there is one group
 };
 
-Cut cut_convolution(const ConvolutionDescriptor& d) {
-  // Images are independent; where there are fewer than 16, output channels are cut too, 32 at least (the JIT
-  // works on 4 vectors of them at a time), or groups, 16 at least (one vector).
-  constexpr std::int64_t kMostPanels = 64, kEnoughImages = 16, kLeastChannels = 32, kLeastGroups = 16;
+/// What a panel of `vectors` vectors of output channels costs, in full vectors. The JIT's register tiles on
+/// AVX2 are 3 vectors x 4 positions (kernels of one position) or 4 x 3: with fewer vectors there are too few
+/// sums in flight for the latency of an fma.
+double cost_of_vectors(std::int64_t vectors, const ConvolutionDescriptor& d, Isa isa) {
+  const auto v = static_cast<double>(vectors);
+  if (isa == Isa::avx512 || d.groups > 1) return v;
+  if (product(d.kernel) == 1) return std::max(v, 2.0);
+  const std::int64_t rest = vectors % 4;
+  return rest == 1 ? v + 1.7 : rest == 2 ? v + 0.7 : v;
+}
+
+/// How many groups or output channels a panel has, where `wanted` panels would do: whole vectors, and such
+/// that two threads are done first. Three equal panels would leave one of them idle for a third of the time.
+std::int64_t channels_of_part(const ConvolutionDescriptor& d, std::int64_t wanted, Isa isa) {
+  const std::int64_t all = d.groups > 1 ? d.groups : d.out_channels, vector = isa == Isa::avx512 ? 16 : 8;
+  const std::int64_t vectors = ceil_div(all, vector);
+  std::int64_t best = vectors;
+  double least_time = cost_of_vectors(vectors, d, isa);
+  if (wanted <= 1) return all;
+  for (std::int64_t part = ceil_div(vectors, 2); part >= ceil_div(vectors, wanted); --part) {
+    const std::int64_t parts = ceil_div(vectors, part), tail = vectors - (parts - 1) * part;
+    const double whole = cost_of_vectors(part, d, isa);
+    const double time =
+        static_cast<double>(parts / 2) * whole + (parts % 2 != 0 ? cost_of_vectors(tail, d, isa) : 0);
+    // More panels are better for more threads, and where one comes late.
+    if (time <= 1.05 * least_time) {
+      least_time = std::min(time, least_time);
+      best = part;
+    }
+  }
+  return best * vector;
+}
+
+Cut cut_convolution(const ConvolutionDescriptor& d, Isa isa) {
+  // Images are independent; where there are fewer than 16, output channels are cut too, or groups. A panel is
+  // worth about 20 us: a million multiplications, or, of a depthwise convolution, 256 KB in and out.
+  constexpr std::int64_t kMostPanels = 64, kEnoughImages = 16;
   constexpr std::int64_t kChunkBytes = 512 << 10;  // of one chunk in and out: half an L2 cache
-  constexpr double kPanelMultiplications = 1e6;
+  constexpr double kPanelMultiplications = 1e6, kPanelBytes = 256 << 10;
   Cut cut;
   cut.part = d.groups > 1 ? d.groups : d.out_channels;
-  const double work = static_cast<double>(d.batch * d.out_channels) * static_cast<double>(product(d.output)) *
-                      static_cast<double>(d.channels / d.groups * product(d.kernel));
-  const auto wanted =
-      static_cast<std::int64_t>(std::clamp(work / kPanelMultiplications, 1.0, 1.0 * kMostPanels));
-  cut.images = std::max(ceil_div(d.batch, kMostPanels), ceil_div(d.batch, wanted));
-  if (d.batch < kEnoughImages && d.batch < wanted) {
-    const std::int64_t least = d.groups > 1 ? kLeastGroups : kLeastChannels;
-    const std::int64_t parts =
-        std::clamp<std::int64_t>(std::min(ceil_div(wanted, d.batch), ceil_div(kEnoughImages, d.batch)), 1,
-                                 std::max<std::int64_t>(1, cut.part / least));
-    cut.part = ceil_div(ceil_div(cut.part, parts), least) * least;
-    cut.images = 1;
-  }
-  const std::int64_t all = d.groups > 1 ? d.groups : d.out_channels;
-  cut.part = std::min(cut.part, all);
-  cut.parts = ceil_div(all, cut.part);
   const std::int64_t image_bytes = (d.channels * product(d.input) + d.out_channels * product(d.output)) *
                                    static_cast<std::int64_t>(byte_size(d.dtype));
+  const double work = static_cast<double>(d.batch * d.out_channels) * static_cast<double>(product(d.output)) *
+                      static_cast<double>(d.channels / d.groups * product(d.kernel));
+  const double traffic = d.groups > 1 ? static_cast<double>(d.batch * image_bytes) : 0;
+  const auto wanted = static_cast<std::int64_t>(
+      std::clamp(std::max(work / kPanelMultiplications, traffic / kPanelBytes), 1.0, 1.0 * kMostPanels));
+  cut.images = std::max(ceil_div(d.batch, kMostPanels), ceil_div(d.batch, wanted));
+  const std::int64_t all = d.groups > 1 ? d.groups : d.out_channels;
+  if (d.batch < kEnoughImages && d.batch < wanted) {
+    const std::int64_t parts = std::min(ceil_div(wanted, d.batch), ceil_div(kEnoughImages, d.batch));
+    cut.part = channels_of_part(d, parts, isa);
+    cut.images = 1;
+  }
+  cut.part = std::min(cut.part, all);
+  cut.parts = ceil_div(all, cut.part);
   cut.chunk = std::clamp<std::int64_t>(kChunkBytes / std::max<std::int64_t>(1, image_bytes), 1, cut.images);
   return cut;
 }
@@ -235,7 +266,7 @@ ConvolutionLayouts onednn_convolution_layouts(const ConvolutionDescriptor& d, Is
   layouts.x = whole(d.channels) && (d.groups == 1 || whole(d.out_channels));
   layouts.out = whole(d.out_channels) && (d.groups == 1 || whole(d.channels));
   if (!layouts.x && !layouts.out) return {};
-  layouts.x_reorders = cut_convolution(d).parts;
+  layouts.x_reorders = cut_convolution(d, isa).parts;
   return layouts;
 }
 
@@ -250,7 +281,7 @@ std::optional<ContractionPlan> plan_onednn_convolution(const ConvolutionDescript
     }
   }
   const OneOpenMpThread one;
-  const Cut cut = cut_convolution(d);
+  const Cut cut = cut_convolution(d, isa);
   const std::int64_t all = d.groups > 1 ? d.groups : d.out_channels;
   std::vector<Pipeline> pipelines;
   try {

@@ -195,6 +195,28 @@ TEST(ExactMatmul, ConstantIsPackedOnceWhileManyThreadsRun) {
   }
 }
 
+TEST(ExactMatmul, FewRowsTimesAConstantOnItsSide) {
+  for (const std::int64_t m : {1, 2, 3, 8}) {
+    for (const std::int64_t n : {1, 15, 64, 300}) {
+      MatmulDescriptor d = dense(DType::f32, 1, m, n, 600);
+      d.y_k_stride = 1;
+      d.y_n_stride = 600;
+      d.y_is_constant = true;
+      check_exact(d, static_cast<std::uint32_t>(m * n));
+      if (n > 1) {
+        EXPECT_NE(plan_exact_matmul(d, host_isa()).body->ToString().find("packed"), std::string::npos);
+      }
+    }
+  }
+}
+
+TEST(ExactMatmul, ReadingYDecidesThePanelsOfFewRows) {
+  // 768 x 768 are 2.4 MB: 200 us from memory, which two threads had better share.
+  EXPECT_GE(plan_exact_matmul(dense(DType::f32, 1, 1, 768, 768), host_isa()).units, 4);
+  EXPECT_GE(plan_exact_matmul(dense(DType::f32, 96, 1, 64, 129), host_isa()).units, 4);
+  EXPECT_EQ(plan_exact_matmul(dense(DType::f32, 1, 1, 64, 64), host_isa()).units, 1);
+}
+
 TEST(ExactMatmul, RowsPerUnitCoverTheResult) {
   const ContractionPlan plan = plan_exact_matmul(dense(DType::f32, 1, 1000, 1000, 1000), host_isa());
   EXPECT_EQ(plan.engine, "micro_kernel");
