@@ -51,7 +51,7 @@ struct EngineOptions {
   int max_runs_in_flight = 0;  // submitted and not at rest; 0: 1024
   bool synchronous = false;    // debug: no threads; eval() returns when the run is at rest
   /// How long an idle worker or waiting caller looks for work before it sleeps. 20 us: a sleeping worker
-  /// takes 5 to 60 us to wake, a spinning one 0.3.
+  /// takes 5 to 60 us to wake, a spinning one 0.3. While a run is under way workers look 25 times as long.
   double spin_us = 20;
   bool always_concurrent = false;            // debug: small programs are handed over too
   std::shared_ptr<Allocator> allocator{};    // null: the aligned operator new of the process

@@ -32,6 +32,8 @@ class Admission {
   void Enqueue(RunState& run);
   /// Whether anybody has been enqueued and not been given by Next.
   bool anyone_waits() const { return waits_.load(std::memory_order_seq_cst) > 0; }
+  /// Whether any run has started and not been released.
+  bool runs_under_way() const { return started_.load(std::memory_order_relaxed) > 0; }
   /// The next run that may start (or that failed while it waited), or null.
   RunState* Next();
   /// A run that Next gave found no memory: it waits until something finished. False if nothing else runs.
@@ -71,7 +73,7 @@ class Admission {
   std::int64_t known_ = 0;           // reserved and not forgotten
   std::int64_t reserved_bytes_ = 0;  // of runs that have not started
   std::int64_t started_bytes_ = 0, peak_started_bytes_ = 0;
-  std::int64_t started_ = 0;
+  std::atomic<std::int64_t> started_{0};  // written under the mutex
   std::uint64_t submitted_ = 0, finished_ = 0;
   std::atomic<std::int64_t> waits_{0};  // the size of waiting_
   std::vector<RunState*> waiting_;      // planned, in the order of submission

@@ -25,6 +25,7 @@ class EngineCore final : public Pool::Client, public std::enable_shared_from_thi
   // Pool::Client
   void Execute(Worker& me, Item item) override;
   void RunJob(Worker& me, std::function<void()> job, Priority priority) override;
+  bool Busy() const override { return admission.runs_under_way(); }
 
   /// Starts (or buries) every run that admission lets through.
   void Kick();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "runtime/engine/cpu_count.h"
 #include "runtime/engine/fp_environment.h"
 #include "runtime/engine/futex.h"
 
@@ -22,6 +23,7 @@ Pool::Pool(Client& client, const EngineOptions& options)
       count_(options.synchronous ? 0 : options.workers),
       synchronous_(options.synchronous),
       spin_ns_(options.spin_us * 1e3),
+      long_spinners_(static_cast<std::uint64_t>(std::max(1, std::min(count_, usable_cpus()) - 1))),
       hook_(options.executor) {
   for (int i = 0; i < count_ + kHelpers; ++i) {
     workers_.push_back(std::make_unique<Worker>());
@@ -300,12 +302,13 @@ void Pool::Main(Worker& me, bool counted) {
     Work work = counted ? Work{} : Find(me);
     if (work.found == Found::nothing) {
       if (!counted) idle_.fetch_add(kSpinner, std::memory_order_seq_cst);
-      const std::int64_t until = now_ns() + static_cast<std::int64_t>(spin_ns_);
+      const std::int64_t since = now_ns();
       for (int looks = 1;; ++looks) {
         work = Find(me);
-        if (work.found != Found::nothing || stop_.load(std::memory_order_relaxed) || now_ns() >= until) break;
-        // A helper computes in this thread's place: looking on would only take the core from somebody.
+        if (work.found != Found::nothing || stop_.load(std::memory_order_relaxed)) break;
         const std::uint64_t seats = idle_.load(std::memory_order_relaxed);
+        if (static_cast<double>(now_ns() - since) >= patience_ns(spinners(seats))) break;
+        // A helper computes in this thread's place: looking on would only take the core from somebody.
         if (sleepers(seats) < helpers(seats)) break;
         if (looks % 16 == 0) {
           sched_yield();  // the work may be in a thread that waits for this CPU

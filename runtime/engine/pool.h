@@ -2,10 +2,10 @@
 //
 // Work is a 64-bit Item (a piece of a run; its meaning is the executor's) or a job (a function). A worker
 // takes from its own deque, then from the injection queue, then steals, then looks for jobs; it looks for
-// spin_us, yielding, and then sleeps on its own word. A waker *claims* a sleeper by one CAS that also counts
-// it as spinning, so that a burst of pushes wakes one thread, which wakes the next when it finds more.
-// A thread that waits for a run may lend itself (EnterHelper): it takes a seat, and one worker sleeps
-// meanwhile, so that no more threads compute than the engine was given.
+// spin_us (longer while a run is under way), yielding, and then sleeps on its own word. A waker *claims* a
+// sleeper by one CAS that also counts it as spinning, so that a burst of pushes wakes one thread, which wakes
+// the next when it finds more. A thread that waits for a run may lend itself (EnterHelper): it takes a seat,
+// and one worker sleeps meanwhile, so that no more threads compute than the engine was given.
 #pragma once
 
 #include <atomic>
@@ -54,6 +54,8 @@ class Pool {
    public:
     virtual void Execute(Worker& worker, Item item) = 0;
     virtual void RunJob(Worker& worker, std::function<void()> job, Priority priority) = 0;
+    /// Whether runs are under way, which may make work at any moment.
+    virtual bool Busy() const = 0;
 
    protected:
     ~Client() = default;
@@ -110,6 +112,7 @@ class Pool {
 
   int workers() const { return count_; }
   bool synchronous() const { return synchronous_; }
+  /// How long a caller that waits looks for work before it sleeps.
   double spin_ns() const { return spin_ns_; }
   const std::vector<std::unique_ptr<Worker>>& places() const { return workers_; }
   std::int64_t jobs_pending() const { return jobs_pending_.load(std::memory_order_seq_cst); }
@@ -128,12 +131,20 @@ class Pool {
   static std::uint64_t spinners(std::uint64_t s) { return s & 0xffff; }
   static std::uint64_t sleepers(std::uint64_t s) { return (s >> 16) & 0xffff; }
   static std::uint64_t helpers(std::uint64_t s) { return (s >> 32) & 0xffff; }
+  /// 0.5 ms. A thread that sleeps is 50 us late, and costs its waker 15; models have serial steps of 20 to
+  /// 200.
+  static constexpr double kBusySpins = 25;
   static constexpr std::uint64_t kSpinner = 1, kSleeper = 1u << 16, kHelper = std::uint64_t{1} << 32;
 
   void Main(Worker& me, bool counted);
   Work Find(Worker& me);
   bool TakeJob(Work& work, bool low);
   bool AnyWork() const;
+  /// How long a worker looks for work: longer while a run is under way, whose next step to share may be as
+  /// far away as the end of the step that another thread is in.
+  double patience_ns(std::uint64_t spinning) const {
+    return spinning <= long_spinners_ && client_.Busy() ? kBusySpins * spin_ns_ : spin_ns_;
+  }
   void WakeOne(Worker* me, bool even_seated = false);
   enum class Parked : std::uint8_t { woken, leave };
   Parked Park(Worker& me, bool counted);
@@ -144,6 +155,7 @@ class Pool {
   const int count_;
   const bool synchronous_;
   const double spin_ns_;
+  const std::uint64_t long_spinners_;  // so many at most: one thread computes, with a core for each
   const std::shared_ptr<ExecutorHook> hook_;
   std::weak_ptr<void> keep_alive_;
   std::vector<std::unique_ptr<Worker>> workers_;  // the workers, then the seats of helpers
