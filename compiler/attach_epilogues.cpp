@@ -68,6 +68,7 @@ class ContractionWithEpilogue final : public StepBody {
     return absl::StrCat(contraction_.body->ToString(), " then ", epilogue_.body->ToString());
   }
   const StepBody& epilogue() const { return *epilogue_.body; }
+  const StepBody& contraction() const { return *contraction_.body; }
 
  private:
   Part contraction_, epilogue_;
@@ -107,6 +108,11 @@ std::int64_t kernel_units_per_row(const Step& step, std::uint32_t x, const Contr
 const StepBody* epilogue_of(const StepBody& body) {
   const auto* both = dynamic_cast<const ContractionWithEpilogue*>(&body);
   return both == nullptr ? nullptr : &both->epilogue();
+}
+
+const StepBody& contraction_of(const StepBody& body) {
+  const auto* both = dynamic_cast<const ContractionWithEpilogue*>(&body);
+  return both == nullptr ? body : both->contraction();
 }
 
 void attach_epilogues(Program& program, const std::vector<ContractionRows>& contractions) {

@@ -24,5 +24,7 @@ void attach_epilogues(runtime::Program& program, const std::vector<ContractionRo
 
 /// The kernel that runs on each panel of a contraction's step; null where `body` has none.
 const runtime::StepBody* epilogue_of(const runtime::StepBody& body);
+/// The contraction of a step with an epilogue, or the step itself.
+const runtime::StepBody& contraction_of(const runtime::StepBody& body);
 
 }  // namespace leat::compiler

@@ -118,6 +118,30 @@ Values emit_loop(llvm::IRBuilder<>& b, llvm::Value* low, llvm::Value* high, llvm
   return results;
 }
 
+Values emit_while(llvm::IRBuilder<>& b, Values initial,
+                  const std::function<llvm::Value*(const Values&)>& condition,
+                  const std::function<Values(Values)>& body) {
+  llvm::BasicBlock *before = b.GetInsertBlock(), *head = new_block(b, "while"), *loop = new_block(b, "do"),
+                   *done = new_block(b, "while.done");
+  b.CreateBr(head);
+  b.SetInsertPoint(head);
+  Values carried;
+  for (llvm::Value* value : initial) {
+    llvm::PHINode* phi = b.CreatePHI(value->getType(), 2);
+    phi->addIncoming(value, before);
+    carried.push_back(phi);
+  }
+  llvm::Value* more = condition(carried);
+  b.CreateCondBr(more, loop, done);
+  b.SetInsertPoint(loop);
+  const Values next = body(carried);
+  for (std::size_t k = 0; k < carried.size(); ++k)
+    llvm::cast<llvm::PHINode>(carried[k])->addIncoming(next[k], b.GetInsertBlock());
+  b.CreateBr(head);
+  b.SetInsertPoint(done);
+  return carried;
+}
+
 Values emit_if(llvm::IRBuilder<>& b, llvm::Value* condition, const std::function<Values()>& then,
                const std::function<Values()>& otherwise) {
   llvm::BasicBlock *yes = new_block(b, "then"), *no = new_block(b, "else"), *join = new_block(b, "joined");

@@ -22,6 +22,11 @@ Values emit_loop(llvm::IRBuilder<>& b, llvm::Value* low, llvm::Value* high, std:
 Values emit_loop(llvm::IRBuilder<>& b, llvm::Value* low, llvm::Value* high, llvm::Value* step, Values initial,
                  const std::function<Values(llvm::Value*, Values)>& body);
 
+/// while (condition(values)) values = body(values).
+Values emit_while(llvm::IRBuilder<>& b, Values initial,
+                  const std::function<llvm::Value*(const Values&)>& condition,
+                  const std::function<Values(Values)>& body);
+
 /// if (condition) values = then() else values = otherwise().
 Values emit_if(llvm::IRBuilder<>& b, llvm::Value* condition, const std::function<Values()>& then,
                const std::function<Values()>& otherwise);

@@ -1,9 +1,13 @@
 #include "compiler/frontend/dump_ptx.h"
 
 #include <map>
+#include <set>
 
+#include "compiler/attach_epilogues.h"
 #include "compiler/codegen/cuda/gpu_plan.h"
 #include "compiler/codegen/cuda/kernel_ptx.h"
+#include "runtime/cpu/node_step.h"
+#include "runtime/cuda/op_plan.h"
 #include "runtime/program/kernel_code.h"
 
 namespace leat::frontend {
@@ -12,16 +16,48 @@ namespace {
 using compiler::codegen::kernel_ptx;
 using runtime::cuda::GpuDescription;
 using runtime::cuda::LaunchGeometry;
+using runtime::cuda::OpPlan;
 using runtime::cuda::ParameterLayout;
 
-std::string describe_launch(const LaunchGeometry& launch, const ir::Kernel& kernel,
+std::string describe_launch(const LaunchGeometry& launch, std::int64_t parameter_bytes,
                             const GpuDescription& gpu) {
-  const ParameterLayout layout(kernel);
   std::string text = "// launch on " + gpu.arch + " with " + std::to_string(gpu.multiprocessors) +
                      " multiprocessors: " + std::to_string(launch.blocks) + " blocks of " +
                      std::to_string(launch.threads) + " threads, " + std::to_string(launch.shared_bytes) +
-                     " bytes of shared memory; parameters: " + std::to_string(layout.bytes()) + " bytes ";
-  return text + (layout.by_value() ? "by value" : "in device memory") + "\n";
+                     " bytes of shared memory; parameters: " + std::to_string(parameter_bytes) + " bytes ";
+  return text + (parameter_bytes <= ParameterLayout::kLargestByValue ? "by value" : "in device memory") +
+         "\n";
+}
+
+std::string describe_launch(const LaunchGeometry& launch, const ir::Kernel& kernel,
+                            const GpuDescription& gpu) {
+  return describe_launch(launch, ParameterLayout(kernel).bytes(), gpu);
+}
+
+/// The plan of an op that is not a loop kernel.
+StatusOr<OpPlan> plan_of(const runtime::StepBody& body, const GpuDescription& gpu) {
+  if (const auto* op = dynamic_cast<const runtime::cpu::NodeStep*>(&body))
+    return runtime::cuda::plan_op(op->node(), op->operand_types(), gpu);
+  if (const auto* matmul = dynamic_cast<const runtime::cpu::MatmulStep*>(&body))
+    return runtime::cuda::plan_exact_matmul(matmul->descriptor(), gpu);
+  return Status(Code::unimplemented, std::string(body.kind()));
+}
+
+/// Its launches one after another; `printed` has the kernels whose code stands further up.
+StatusOr<std::string> launches_text(const OpPlan& plan, const GpuDescription& gpu,
+                                    std::set<std::string>& printed) {
+  std::string text;
+  if (plan.scratch_bytes > 0)
+    text += "// " + std::to_string(plan.scratch_bytes) + " bytes of scratch memory\n";
+  for (const runtime::cuda::OpLaunch& launch : plan.launches) {
+    const std::string name = runtime::cuda::print(launch.kernel);
+    text += "// " + name + "\n" + describe_launch(launch.geometry, 8 * launch.kernel.words(), gpu);
+    if (!printed.insert(name).second) continue;
+    const StatusOr<std::string> ptx = kernel_ptx(launch.kernel, gpu.arch);
+    if (!ptx.ok()) return ptx.status();
+    text += *ptx;
+  }
+  return text;
 }
 
 /// The last step of a split reduction; its op and sizes are those of its buffers.
@@ -45,6 +81,7 @@ StatusOr<std::vector<CodeText>> ptx_of(const std::vector<NamedStep>& steps, std:
   if (!gpu.ok()) return gpu.status();
   std::vector<CodeText> parts;
   std::map<const runtime::KernelCode*, std::string> printed;
+  std::set<std::string> printed_ops;
   for (const NamedStep& named : steps) {
     CodeText part{named.name, ""};
     const auto* kernel_step = dynamic_cast<const runtime::KernelStep*>(named.body);
@@ -66,7 +103,14 @@ StatusOr<std::vector<CodeText>> ptx_of(const std::vector<NamedStep>& steps, std:
       if (!text.ok()) return text.status();
       part.text = *std::move(text);
     } else {
-      part.text = "// not a loop kernel, no PTX: " + std::string(named.body->kind()) + "\n";
+      const StatusOr<OpPlan> plan = plan_of(compiler::contraction_of(*named.body), *gpu);
+      if (plan.ok()) {
+        StatusOr<std::string> text = launches_text(*plan, *gpu, printed_ops);
+        if (!text.ok()) return text.status();
+        part.text = *std::move(text);
+      } else {
+        part.text = "// no PTX: " + plan.status().message() + "\n";
+      }
     }
     parts.push_back(std::move(part));
   }

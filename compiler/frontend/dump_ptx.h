@@ -19,8 +19,9 @@ struct NamedStep {
   const runtime::StepBody* body = nullptr;  // of the step, or its epilogue
 };
 
-/// Of each loop kernel its launch, on the default device of the architecture, and its PTX, once per distinct
-/// kernel; of the other steps a line that says that they are none. An unknown `arch` is invalid_argument.
+/// Of each loop kernel, and of each launch of an op with code of its own, its geometry on the default device
+/// of the architecture, and its PTX, once per distinct kernel; of other steps a line that says that there is
+/// none. Products are shown as the exact kernel computes them. An unknown `arch` is invalid_argument.
 StatusOr<std::vector<CodeText>> ptx_of(const std::vector<NamedStep>& steps, std::string_view arch);
 
 }  // namespace leat::frontend

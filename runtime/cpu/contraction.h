@@ -67,6 +67,16 @@ struct ContractionPlan {
   double pack_cost_ns = 0;
 };
 
+/// The body of every plan of plan_matmul.
+class MatmulStep : public StepBody {
+ public:
+  explicit MatmulStep(const MatmulDescriptor& d) : d_(d) {}
+  const MatmulDescriptor& descriptor() const { return d_; }
+
+ protected:
+  const MatmulDescriptor d_;
+};
+
 StatusOr<ContractionPlan> plan_matmul(const MatmulDescriptor& descriptor);
 /// unimplemented where the descriptor asks for blocks that no engine takes.
 StatusOr<ContractionPlan> plan_convolution(const ConvolutionDescriptor& descriptor);

@@ -55,10 +55,10 @@ class PackY final : public StepBody {
   const MicroKernel& kernel_;
 };
 
-class ExactMatmul final : public StepBody {
+class ExactMatmul final : public MatmulStep {
  public:
   ExactMatmul(const MatmulDescriptor& d, const MicroKernel& kernel, const PanelGrid& grid, Isa isa)
-      : d_(d), kernel_(kernel), grid_(grid), isa_(isa) {
+      : MatmulStep(d), kernel_(kernel), grid_(grid), isa_(isa) {
     packed_columns_ = multiple_above(d.n, kernel.tile_columns);
     shared_y_ = d.batch == 1 || d.y_batch_stride == 0;
     packs_ = packs_constant(d);
@@ -155,7 +155,6 @@ class ExactMatmul final : public StepBody {
     return static_cast<const std::byte*>(base) + elements * static_cast<std::int64_t>(byte_size(d_.dtype));
   }
 
-  const MatmulDescriptor d_;
   const MicroKernel& kernel_;
   const PanelGrid grid_;
   const Isa isa_;

@@ -22,6 +22,7 @@ class NodeStep : public StepBody {
       : node_(node), operand_types_(std::move(operand_types)) {}
   std::string_view kind() const override { return "op"; }
   std::string ToString() const override { return std::string(ir::name(node_.op)); }
+  const ir::Node& node() const { return node_; }
   const std::vector<ir::Type>& operand_types() const { return operand_types_; }
   Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const final try {
     return Run(context, begin, end);

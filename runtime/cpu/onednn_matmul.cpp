@@ -79,11 +79,11 @@ std::optional<Pipeline> make_pipeline(const MatmulDescriptor& d, dnnl::memory::d
   return Pipeline::Make(primitive, {x, y, out}, dnnl::matmul(primitive));
 }
 
-class OneDnnMatmul final : public StepBody {
+class OneDnnMatmul final : public MatmulStep {
  public:
   /// pipelines: the panel, and its tail where there is one.
   OneDnnMatmul(const MatmulDescriptor& d, const Cut& cut, std::vector<Pipeline> pipelines, bool packs)
-      : d_(d), cut_(cut), pool_(std::move(pipelines)), packs_(packs) {
+      : MatmulStep(d), cut_(cut), pool_(std::move(pipelines)), packs_(packs) {
     element_ = static_cast<std::int64_t>(byte_size(d.dtype));
     all_ = cut.batches > 0 ? d.batch : cut.by_rows ? d.m : d.n;
     extent_ = cut.batches > 0 ? cut.batches : cut.part;
@@ -139,7 +139,6 @@ class OneDnnMatmul final : public StepBody {
     return static_cast<const std::byte*>(base) + elements * element_;
   }
 
-  const MatmulDescriptor d_;
   const Cut cut_;
   const SessionPool pool_;
   const bool packs_;

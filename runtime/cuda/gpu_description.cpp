@@ -1,5 +1,6 @@
 #include "runtime/cuda/gpu_description.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace leat::runtime::cuda {
@@ -48,6 +49,19 @@ StatusOr<GpuDescription> gpu_description(std::string_view arch) {
   }
   return Status(Code::invalid_argument,
                 "no GPU architecture is called \"" + std::string(arch) + "\"; there are " + known);
+}
+
+std::uint32_t blocks_of_grid(std::int64_t wanted, int threads, std::int64_t shared,
+                             const GpuDescription& gpu) {
+  // Blocks beyond those that fit at once even out their ends.
+  constexpr std::int64_t kWaves = 4;
+  std::int64_t resident =
+      std::min<std::int64_t>(gpu.blocks_per_multiprocessor, gpu.threads_per_multiprocessor / threads);
+  if (shared > 0) {
+    resident = std::min(resident, gpu.shared_per_multiprocessor / (shared + gpu.reserved_shared_per_block));
+  }
+  resident = std::max<std::int64_t>(resident, 1);
+  return static_cast<std::uint32_t>(std::min(wanted, resident * gpu.multiprocessors * kWaves));
 }
 
 StatusOr<GpuDescription> parse_gpu_description(std::string_view text) {

@@ -33,6 +33,11 @@ std::span<const std::string_view> gpu_architectures();
 /// The default description of an architecture. An unknown one is invalid_argument and lists the known.
 StatusOr<GpuDescription> gpu_description(std::string_view arch);
 
+/// The blocks, of `threads` threads and `shared` bytes each, of a kernel whose loop strides by the grid:
+/// `wanted`, but no more than keep the device busy to the end.
+std::uint32_t blocks_of_grid(std::int64_t wanted, int threads, std::int64_t shared,
+                             const GpuDescription& gpu);
+
 /// Lines `key = value`; `#` begins a comment. `arch` comes first and gives the defaults of all other keys:
 /// multiprocessors, threads_per_multiprocessor, blocks_per_multiprocessor, shared_per_multiprocessor,
 /// shared_per_block. Anything else is invalid_argument with its line number.

@@ -1,15 +1,9 @@
 // The PTX of every op and kernel class: IEEE rounding throughout, wide accesses, the parameter block; and
 // what NVIDIA's assembler says of it, where there is one.
 #include <gmock/gmock.h>
-#include <unistd.h>
-
-#include <cstdio>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <regex>
 
 #include "tests/cuda/emulated_case.h"
+#include "tests/cuda/ptx_text.h"
 
 namespace leat::emulator {
 namespace {
@@ -84,27 +78,6 @@ std::vector<std::pair<std::string, Kernel>> classes_of(DType dtype) {
 
 Op joining(DType dtype) { return dtype == DType::bool_ ? Op::reduce_or : Op::reduce_sum; }
 
-/// Complaints about arithmetic that rounds other than IEEE 754 says, one a line.
-std::string inexact_lines(const std::string& ptx) {
-  static const std::regex arithmetic(
-      R"(^\s*(?:@!?%p\d+\s+)?(add|sub|mul|div|sqrt|fma|mad|rcp)((?:\.\w+)*)\.(f16|f16x2|bf16|f32|f64)\s)");
-  std::string bad;
-  std::size_t begin = 0;
-  while (begin < ptx.size()) {
-    const std::size_t end = ptx.find('\n', begin);
-    const std::string line = ptx.substr(begin, end - begin);
-    begin = end == std::string::npos ? ptx.size() : end + 1;
-    std::smatch match;
-    const bool loose =
-        std::regex_search(line, match, arithmetic) && match[2].str().find(".rn") == std::string::npos;
-    if (loose || line.find(".approx") != std::string::npos || line.find(".ftz") != std::string::npos ||
-        line.find("call") != std::string::npos) {
-      bad += line + "\n";
-    }
-  }
-  return bad;
-}
-
 class PtxElementwise : public ::testing::TestWithParam<Op> {};
 
 TEST_P(PtxElementwise, RoundsAsIeeeSays) {
@@ -172,48 +145,16 @@ TEST(Ptx, UnknownArchitecturesAreListed) {
   EXPECT_EQ(kernel_ptx(Kernel(), "sm_90").status().code(), Code::invalid_argument);
 }
 
-/// The assembler: $LEAT_PTXAS, the PATH, CUDA's folder, or where tools/setup puts one.
-std::string find_ptxas() {
-  const auto variable = [](const char* name) {
-    const char* value = std::getenv(name);
-    return std::string(value == nullptr ? "" : value);
-  };
-  std::vector<std::string> places = {variable("LEAT_PTXAS")};
-  std::string path = variable("PATH") + ":/usr/local/cuda/bin:" + variable("HOME") + "/.cache/leat/ptxas";
-  for (std::size_t begin = 0; begin <= path.size();) {
-    const std::size_t end = std::min(path.find(':', begin), path.size());
-    places.push_back(path.substr(begin, end - begin) + "/ptxas");
-    begin = end + 1;
-  }
-  for (const std::string& place : places) {
-    if (!place.empty() && access(place.c_str(), X_OK) == 0) return place;
-  }
-  return "";
-}
-
 class PtxAssembles : public ::testing::TestWithParam<DType> {};
 
 TEST_P(PtxAssembles, ForEveryArchitecture) {
-  const std::string ptxas = find_ptxas();
-  if (ptxas.empty()) {
-    GTEST_SKIP() << "no ptxas in $LEAT_PTXAS, the PATH, /usr/local/cuda/bin or ~/.cache/leat/ptxas: "
-                    "tools/setup installs one";
-  }
-  const std::filesystem::path folder =
-      std::filesystem::temp_directory_path() / ("leat_ptx_" + std::to_string(getpid()));
-  std::filesystem::create_directories(folder);
-  const std::string file = (folder / "kernel.ptx").string(), log = (folder / "log").string();
+  const Assembler assembler;
+  if (!assembler.found()) GTEST_SKIP() << Assembler::kMissing;
   for (const std::string_view arch : runtime::cuda::gpu_architectures()) {
     const bool every_class = arch == "sm_75" || arch == "sm_80" || arch == "sm_90";
     const auto assemble = [&](const std::string& name, const StatusOr<std::string>& ptx) {
       ASSERT_TRUE(ptx.ok()) << name << ": " << ptx.status().ToString();
-      std::ofstream(file) << *ptx;
-      const std::string command = ptxas + " -arch=" + std::string(arch) + " -o " +
-                                  (folder / "kernel.cubin").string() + " " + file + " > " + log + " 2>&1";
-      const int code = std::system(command.c_str());
-      std::ifstream stream(log);
-      const std::string said((std::istreambuf_iterator<char>(stream)), {});
-      EXPECT_EQ(code, 0) << name << " " << arch << "\n" << said << "\n" << *ptx;
+      EXPECT_EQ(assembler.Complaint(*ptx, arch), "") << name << " " << arch << "\n" << *ptx;
     };
     for (const auto& [name, kernel] : classes_of(GetParam())) {
       // The others differ from these in their names only: one kernel shows that theirs are right.
@@ -223,7 +164,6 @@ TEST_P(PtxAssembles, ForEveryArchitecture) {
     if (!every_class) continue;
     assemble("pairwise", compiler::codegen::pairwise_ptx(joining(GetParam()), GetParam(), arch));
   }
-  std::filesystem::remove_all(folder);
 }
 
 std::vector<DType> all_dtypes() {

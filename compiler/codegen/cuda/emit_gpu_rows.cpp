@@ -115,7 +115,7 @@ Values GpuEmitter::ReduceRow(const Pass& pass, std::size_t number, llvm::Value* 
 Values GpuEmitter::JoinThreads(const Pass& pass, Values values) {
   for (int mask = kWarp / 2; mask > 0; mask /= 2) {
     Values others;
-    for (llvm::Value* value : values) others.push_back(FromThread(value, mask));
+    for (llvm::Value* value : values) others.push_back(from_thread(b_, value, mask));
     values = JoinAll(pass, values, others, 1);
   }
   return values;
@@ -153,7 +153,7 @@ Values GpuEmitter::JoinWarps(const Pass& pass, Values values) {
         Values joined = mine;
         for (int mask = 1; mask < kWarp; mask *= 2) {
           Values others;
-          for (llvm::Value* value : joined) others.push_back(FromThread(value, mask));
+          for (llvm::Value* value : joined) others.push_back(from_thread(b_, value, mask));
           joined = JoinAll(pass, joined, others, 1);
         }
         return joined;

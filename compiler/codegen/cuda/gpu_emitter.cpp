@@ -13,25 +13,9 @@ GpuEmitter::GpuEmitter(const ir::Kernel& kernel, const CodeTarget& target, llvm:
 
 void GpuEmitter::Emit() {
   const ParameterLayout layout(kernel_);
-  llvm::Type* parameter = layout.by_value() ? b_.getPtrTy() : b_.getPtrTy(kGlobal);
-  function_ = llvm::Function::Create(llvm::FunctionType::get(b_.getVoidTy(), {parameter}, false),
-                                     llvm::Function::ExternalLinkage, runtime::cuda::kEntryName, module_);
-  function_->addFnAttr(llvm::Attribute::NoUnwind);
-  function_->addFnAttr("target-cpu", target_.cpu);
-  function_->addFnAttr("target-features", target_.features);
-  if (layout.by_value()) {
-    llvm::Type* block = llvm::ArrayType::get(b_.getInt64Ty(), layout.words);
-    function_->addParamAttr(0, llvm::Attribute::getWithByValType(context_, block));
-    function_->addParamAttr(0, llvm::Attribute::getWithAlignment(context_, llvm::Align(8)));
-  }
-  const auto annotate = [&](const char* key, int value) {
-    llvm::Metadata* parts[] = {llvm::ValueAsMetadata::get(function_), llvm::MDString::get(context_, key),
-                               llvm::ConstantAsMetadata::get(b_.getInt32(static_cast<unsigned>(value)))};
-    module_.getOrInsertNamedMetadata("nvvm.annotations")->addOperand(llvm::MDNode::get(context_, parts));
-  };
-  annotate("kernel", 1);
-  annotate("maxntidx", pairwise_ ? 1024 : plan_.max_threads);
-  b_.SetInsertPoint(llvm::BasicBlock::Create(context_, "entry", function_));
+  entry_ =
+      GpuEntry(b_, target_, module_, layout.words, layout.by_value(), pairwise_ ? 1024 : plan_.max_threads);
+  function_ = entry_.function;
   LaneScope scope(b_, 1, target_);
   ReadLaunch(layout);
   FindUniform();
@@ -45,53 +29,23 @@ void GpuEmitter::Emit() {
 }
 
 void GpuEmitter::ReadLaunch(const ParameterLayout& layout) {
-  llvm::Type* word = b_.getInt64Ty();
-  llvm::Value* block = function_->getArg(0);
-  const auto at = [&](unsigned k) { return b_.CreateConstGEP1_64(word, block, k); };
+  const auto at = [&](unsigned k) { return entry_.Word(b_, k); };
   faults_ = b_.CreateLoad(b_.getPtrTy(kGlobal), at(ParameterLayout::kFaults));
-  flags_ = b_.CreateLoad(word, at(ParameterLayout::kFlags));
+  flags_ = b_.CreateLoad(b_.getInt64Ty(), at(ParameterLayout::kFlags));
   use_shared_ = b_.CreateICmpNE(b_.CreateAnd(flags_, kUseShared), I64(0));
   ReadArguments(at(ParameterLayout::kSizes), at(layout.accesses), at(layout.pointers), at(layout.scalars),
                 kGlobal);
-  const auto special = [&](llvm::Intrinsic::ID id) {
-    return b_.CreateZExt(b_.CreateIntrinsic(id, {}, {}), word);
-  };
-  thread_ = special(llvm::Intrinsic::nvvm_read_ptx_sreg_tid_x);
-  threads_ = special(llvm::Intrinsic::nvvm_read_ptx_sreg_ntid_x);
-  block_ = special(llvm::Intrinsic::nvvm_read_ptx_sreg_ctaid_x);
-  blocks_ = special(llvm::Intrinsic::nvvm_read_ptx_sreg_nctaid_x);
+  thread_ = entry_.thread;
+  threads_ = entry_.threads;
+  block_ = entry_.block;
+  blocks_ = entry_.blocks;
+  shared_ = entry_.shared;
   lane_ = b_.CreateAnd(thread_, I64(kWarp - 1));
   warp_ = b_.CreateLShr(thread_, 5);
   warps_ = b_.CreateLShr(threads_, 5);
-  auto* memory = new llvm::GlobalVariable(module_, llvm::ArrayType::get(b_.getInt8Ty(), 0), false,
-                                          llvm::GlobalValue::ExternalLinkage, nullptr, "leat_shared", nullptr,
-                                          llvm::GlobalValue::NotThreadLocal, kShared);
-  memory->setAlignment(llvm::Align(16));
-  shared_ = memory;
 }
 
 llvm::Value* GpuEmitter::Barrier() { return b_.CreateIntrinsic(llvm::Intrinsic::nvvm_barrier0, {}, {}); }
-
-llvm::Value* GpuEmitter::FromThread(llvm::Value* value, int mask) {
-  llvm::Type* type = value->getType();
-  const unsigned bits = static_cast<unsigned>(type->getPrimitiveSizeInBits().getFixedValue());
-  llvm::Type* word = b_.getInt32Ty();
-  const auto exchange = [&](llvm::Value* x) {
-    return b_.CreateIntrinsic(
-        llvm::Intrinsic::nvvm_shfl_sync_bfly_i32, {},
-        {b_.getInt32(~0u), x, b_.getInt32(static_cast<unsigned>(mask)), b_.getInt32(kWarp - 1)});
-  };
-  llvm::Type* integer = b_.getIntNTy(bits);
-  llvm::Value* raw = b_.CreateBitCast(value, integer);
-  if (bits == 64) {
-    llvm::Value* low = exchange(b_.CreateTrunc(raw, word));
-    llvm::Value* high = exchange(b_.CreateTrunc(b_.CreateLShr(raw, 32), word));
-    raw = b_.CreateOr(b_.CreateZExt(low, integer), b_.CreateShl(b_.CreateZExt(high, integer), 32));
-  } else {
-    raw = b_.CreateTrunc(exchange(b_.CreateZExt(raw, word)), integer);
-  }
-  return b_.CreateBitCast(raw, type);
-}
 
 llvm::Value* GpuEmitter::ToShared(llvm::Value* value) {
   return value->getType()->isIntegerTy(1) ? b_.CreateZExt(value, b_.getInt8Ty()) : value;

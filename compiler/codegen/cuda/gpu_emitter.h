@@ -10,6 +10,7 @@
 // value.
 #pragma once
 
+#include "compiler/codegen/cuda/gpu_entry.h"
 #include "compiler/codegen/cuda/gpu_plan.h"
 #include "compiler/codegen/emitter.h"
 
@@ -28,13 +29,11 @@ class GpuEmitter final : public KernelEmitter {
   void Emit();
 
  private:
-  static constexpr unsigned kGlobal = 1, kShared = 3;  // address spaces
+  static constexpr unsigned kGlobal = GpuEntry::kGlobal, kShared = GpuEntry::kShared;
 
   // gpu_emitter.cpp
   void ReadLaunch(const runtime::cuda::ParameterLayout& layout);
   llvm::Value* Barrier();
-  /// What the thread whose number differs in the bits of `mask` has for `value`.
-  llvm::Value* FromThread(llvm::Value* value, int mask);
   llvm::Value* SharedAt(llvm::Value* byte) { return b_.CreateGEP(b_.getInt8Ty(), shared_, byte); }
   /// Accumulators in shared memory; a flag is a byte.
   llvm::Value* ToShared(llvm::Value* value);
@@ -84,6 +83,7 @@ class GpuEmitter final : public KernelEmitter {
 
   const bool pairwise_;
   const GpuPlan plan_;
+  GpuEntry entry_;
   llvm::Value* flags_ = nullptr;       // i64
   llvm::Value* use_shared_ = nullptr;  // i1
   llvm::Value* shared_ = nullptr;      // the dynamic shared memory

@@ -19,8 +19,6 @@ constexpr int kMapThreads = 256;
 constexpr int kMostWarps = 16;
 // A pairwise kernel is small: 64 registers do.
 constexpr int kMostPairwiseWarps = 32;
-// Blocks beyond those that fit at once even out their ends.
-constexpr std::int64_t kWaves = 4;
 // The bodies that a thread's elements take together, as cost_of counts: beyond it code grows and nothing is
 // won.
 constexpr int kMostWork = 192;
@@ -117,16 +115,6 @@ int warps_for(std::int64_t parts, int most) {
                               static_cast<std::uint64_t>(most)));
 }
 
-std::uint32_t blocks_for(std::int64_t wanted, int threads, std::int64_t shared, const GpuDescription& gpu) {
-  std::int64_t resident =
-      std::min<std::int64_t>(gpu.blocks_per_multiprocessor, gpu.threads_per_multiprocessor / threads);
-  if (shared > 0) {
-    resident = std::min(resident, gpu.shared_per_multiprocessor / (shared + gpu.reserved_shared_per_block));
-  }
-  resident = std::max<std::int64_t>(resident, 1);
-  return static_cast<std::uint32_t>(std::min(wanted, resident * gpu.multiprocessors * kWaves));
-}
-
 }  // namespace
 
 GpuPlan make_gpu_plan(const Kernel& kernel) {
@@ -202,7 +190,7 @@ LaunchGeometry launch_geometry(const Kernel& kernel, std::span<const std::int64_
   }
   launch.threads = static_cast<std::uint32_t>(threads);
   launch.shared_bytes = static_cast<std::uint32_t>(shared);
-  launch.blocks = blocks_for(wanted, threads, shared, gpu);
+  launch.blocks = runtime::cuda::blocks_of_grid(wanted, threads, shared, gpu);
   return launch;
 }
 
@@ -211,7 +199,8 @@ LaunchGeometry pairwise_geometry(std::int64_t chunks, std::int64_t rows, const G
   const int warps = warps_for(ceil_div(chunks, kPartialsPerThread), kMostPairwiseWarps);
   launch.threads = static_cast<std::uint32_t>(warps * kWarp);
   launch.shared_bytes = 8 * launch.threads;
-  launch.blocks = blocks_for(ceil_div(rows, kWarp), warps * kWarp, launch.shared_bytes, gpu);
+  launch.blocks =
+      runtime::cuda::blocks_of_grid(ceil_div(rows, kWarp), warps * kWarp, launch.shared_bytes, gpu);
   return launch;
 }
 

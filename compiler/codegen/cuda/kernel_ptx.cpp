@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "compiler/codegen/cuda/gpu_emitter.h"
+#include "compiler/codegen/cuda/op_emitter.h"
 #include "compiler/codegen/fatal_error.h"
 #include "compiler/codegen/jit.h"
 #include "runtime/cuda/gpu_description.h"
@@ -21,22 +22,16 @@ const char* ptx_version(int sm) {
 
 enum class Result { ptx, llvm_text };
 
-StatusOr<std::string> generate(const ir::Kernel& kernel, bool pairwise, std::string_view arch,
-                               Result result) {
-  if (const std::string complaint = ir::check(kernel); !complaint.empty()) {
-    return Status(Code::invalid_argument, "malformed kernel: " + complaint);
-  }
+/// emit(target, module) adds the kernel.
+template <class Emit>
+StatusOr<std::string> generate(std::string_view arch, Result result, Emit emit) {
   const StatusOr<CodeTarget> target = gpu_target(arch);
   if (!target.ok()) return target.status();
   auto context = std::make_unique<llvm::LLVMContext>();
   auto module = std::make_unique<llvm::Module>("kernel", *context);
   try {
     if (Status status = set_target(*module, *target); !status.ok()) return status;
-    if (pairwise) {
-      emit_pairwise_kernel(kernel, *target, *module);
-    } else {
-      emit_gpu_kernel(kernel, *target, *module);
-    }
+    emit(*target, *module);
     if (Status status = optimize_module(*module, *target); !status.ok()) return status;
     if (result == Result::ptx) return compile_assembly(*module, *target);
     std::string text;
@@ -48,6 +43,22 @@ StatusOr<std::string> generate(const ir::Kernel& kernel, bool pairwise, std::str
     (void)context.release();
     return Status(Code::internal, error.what());
   }
+}
+
+StatusOr<std::string> generate(const ir::Kernel& kernel, bool pairwise, std::string_view arch,
+                               Result result) {
+  if (const std::string complaint = ir::check(kernel); !complaint.empty()) {
+    return Status(Code::invalid_argument, "malformed kernel: " + complaint);
+  }
+  return generate(arch, result, [&](const CodeTarget& target, llvm::Module& module) {
+    pairwise ? emit_pairwise_kernel(kernel, target, module) : emit_gpu_kernel(kernel, target, module);
+  });
+}
+
+StatusOr<std::string> generate(const runtime::cuda::OpKernel& kernel, std::string_view arch, Result result) {
+  return generate(arch, result, [&](const CodeTarget& target, llvm::Module& module) {
+    emit_op_kernel(kernel, target, module);
+  });
 }
 
 }  // namespace
@@ -69,6 +80,14 @@ StatusOr<std::string> kernel_ptx(const ir::Kernel& kernel, std::string_view arch
 
 StatusOr<std::string> kernel_gpu_llvm_text(const ir::Kernel& kernel, std::string_view arch) {
   return generate(kernel, false, arch, Result::llvm_text);
+}
+
+StatusOr<std::string> kernel_ptx(const runtime::cuda::OpKernel& kernel, std::string_view arch) {
+  return generate(kernel, arch, Result::ptx);
+}
+
+StatusOr<std::string> kernel_gpu_llvm_text(const runtime::cuda::OpKernel& kernel, std::string_view arch) {
+  return generate(kernel, arch, Result::llvm_text);
 }
 
 ir::Kernel pairwise_kernel(ir::Op op, DType dtype) {

@@ -15,12 +15,17 @@
 #include "compiler/codegen/target.h"
 #include "ir/kernel.h"
 #include "leat/status.h"
+#include "runtime/cuda/op_kernel.h"
 
 namespace leat::compiler::codegen {
 
 StatusOr<std::string> kernel_ptx(const ir::Kernel& kernel, std::string_view arch);
 /// The optimised IR that the PTX is generated from.
 StatusOr<std::string> kernel_gpu_llvm_text(const ir::Kernel& kernel, std::string_view arch);
+
+/// The same of the kernels of ops that are not loop kernels.
+StatusOr<std::string> kernel_ptx(const runtime::cuda::OpKernel& kernel, std::string_view arch);
+StatusOr<std::string> kernel_gpu_llvm_text(const runtime::cuda::OpKernel& kernel, std::string_view arch);
 
 /// The kernel that ends a reduction whose reduced dimension was split (compiler/split_reduction.h): partials
 /// [chunks, rows] of the accumulator dtype to `dtype` [rows]. Its domain is rows x chunks, its launch

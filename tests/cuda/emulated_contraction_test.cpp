@@ -1,0 +1,131 @@
+// Products, convolutions and attention on the emulated GPU: exact, in every dtype.
+#include "tests/cuda/emulated_op.h"
+
+namespace leat::emulator {
+namespace {
+
+using Integers = std::vector<std::int64_t>;
+
+std::vector<DType> dtypes_of(Op op) {
+  std::vector<DType> all;
+  for (int t = 0; t < kDTypeCount; ++t) {
+    const DType dtype = runtime::dtype_at(t);
+    if (ir::accepts(ir::op_info(op).types, dtype)) all.push_back(dtype);
+  }
+  return all;
+}
+
+OpCase dot(DType dtype, Shape x, Shape y, Integers batch_x, Integers batch_y, Integers contract_x,
+           Integers contract_y) {
+  return OpCase(Op::dot_general, {{dtype, x}, {dtype, y}},
+                {{Attr::batch_x, batch_x},
+                 {Attr::batch_y, batch_y},
+                 {Attr::contract_x, contract_x},
+                 {Attr::contract_y, contract_y}});
+}
+
+class EmulatedMatmul : public ::testing::TestWithParam<DType> {};
+
+TEST_P(EmulatedMatmul, ShapesAndTransposes) {
+  Random random(1);
+  for (const bool specials : {false, true}) {
+    expect_emulated(dot(GetParam(), {5, 7}, {7, 3}, {}, {}, {1}, {0}).Draw(random, specials));
+    expect_emulated(dot(GetParam(), {40, 33}, {33, 70}, {}, {}, {1}, {0}).Draw(random, specials));
+    expect_emulated(dot(GetParam(), {17, 40}, {35, 17}, {}, {}, {0}, {1}).Draw(random, specials));
+    expect_emulated(dot(GetParam(), {2, 9, 16}, {2, 16, 4}, {0}, {0}, {2}, {1}).Draw(random, specials));
+    expect_emulated(dot(GetParam(), {1, 1}, {1, 1}, {}, {}, {1}, {0}).Draw(random, specials));
+  }
+  expect_emulated(dot(GetParam(), {3, 0}, {0, 4}, {}, {}, {1}, {0}).Draw(random));
+  expect_emulated(dot(GetParam(), {6}, {6}, {}, {}, {0}, {0}).Draw(random));
+  // Rows of two dimensions that run on.
+  expect_emulated(dot(GetParam(), {2, 3, 5}, {5, 4}, {}, {}, {2}, {0}).Draw(random));
+}
+INSTANTIATE_TEST_SUITE_P(All, EmulatedMatmul, ::testing::ValuesIn(dtypes_of(Op::dot_general)),
+                         [](const auto& info) { return std::string(name(info.param)); });
+
+// On a device with few multiprocessors, tiles are large.
+TEST(EmulatedMatmul, EveryTile) {
+  Random random(2);
+  runtime::cuda::GpuDescription gpu = small_gpu();
+  for (DType dtype : {DType::f32, DType::f64, DType::bf16, DType::i8}) {
+    for (const int multiprocessors : {1, 4, 100}) {
+      gpu.multiprocessors = multiprocessors;
+      expect_emulated(dot(dtype, {150, 37}, {37, 140}, {}, {}, {1}, {0}).Draw(random), gpu);
+      expect_emulated(dot(dtype, {37, 140}, {130, 37}, {}, {}, {0}, {1}).Draw(random), gpu);
+    }
+  }
+}
+
+// A sum that underflows to -0 keeps its sign beyond the end of k.
+TEST(EmulatedMatmul, MinusZeroStays) {
+  OpCase c = dot(DType::f32, {1, 1}, {1, 1}, {}, {}, {1}, {0});
+  const float tiny[] = {1e-30f, -1e-30f};
+  c.inputs = {Bytes(4), Bytes(4)};
+  std::memcpy(c.inputs[0].data(), &tiny[0], 4);
+  std::memcpy(c.inputs[1].data(), &tiny[1], 4);
+  expect_emulated(c);
+}
+
+TEST(EmulatedMatmul, DimensionsThatDoNotRunOn) {
+  Random random(3);
+  const OpCase c = dot(DType::f32, {2, 3, 4}, {2, 4}, {}, {}, {0, 2}, {0, 1}).Draw(random);
+  const auto plan = runtime::cuda::plan_op(*c.node, c.operands, small_gpu());
+  EXPECT_EQ(plan.status().code(), Code::unimplemented);
+}
+
+class EmulatedConvolution : public ::testing::TestWithParam<DType> {};
+
+TEST_P(EmulatedConvolution, StridesPaddingDilationsAndGroups) {
+  Random random(4);
+  const auto convolve = [&](Shape x, Shape w, Integers strides, Integers low, Integers high, Integers holes,
+                            Integers dilation, std::int64_t groups, bool specials) {
+    expect_emulated(OpCase(Op::convolution, {{GetParam(), x}, {GetParam(), w}},
+                           {{Attr::strides, strides},
+                            {Attr::low, low},
+                            {Attr::high, high},
+                            {Attr::input_dilation, holes},
+                            {Attr::dilation, dilation},
+                            {Attr::groups, groups}})
+                        .Draw(random, specials));
+  };
+  for (const bool specials : {false, true}) {
+    convolve({2, 3, 20}, {4, 3, 5}, {1}, {0}, {0}, {1}, {1}, 1, specials);
+    convolve({1, 2, 7, 9}, {3, 2, 3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1, specials);
+    convolve({2, 4, 8, 6}, {6, 2, 3, 2}, {2, 1}, {0, 2}, {1, 0}, {1, 1}, {1, 2}, 2, specials);
+    convolve({1, 2, 4, 5}, {2, 2, 2, 3}, {1, 1}, {1, 2}, {1, 1}, {2, 3}, {1, 1}, 1, specials);
+    convolve({1, 1, 3, 4, 5}, {2, 1, 2, 2, 2}, {1, 2, 1}, {0, 1, 0}, {0, 0, 1}, {1, 1, 1}, {1, 1, 2}, 1,
+             specials);
+  }
+}
+INSTANTIATE_TEST_SUITE_P(All, EmulatedConvolution, ::testing::ValuesIn(dtypes_of(Op::convolution)),
+                         [](const auto& info) { return std::string(name(info.param)); });
+
+class EmulatedAttention : public ::testing::TestWithParam<DType> {};
+
+TEST_P(EmulatedAttention, MasksAndShapes) {
+  Random random(5);
+  const auto attend = [&](Shape q, Shape k, Shape v, bool causal, bool masked, bool specials) {
+    std::vector<Type> types = {{GetParam(), q}, {GetParam(), k}, {GetParam(), v}};
+    if (masked) {
+      Shape mask = q;
+      mask[q.size() - 1] = k[k.size() - 2];
+      types.push_back({GetParam(), mask});
+    }
+    expect_emulated(OpCase(Op::attention, types, {{Attr::scale, 0.125}, {Attr::causal, causal}})
+                        .Draw(random, specials, ir::Domain::moderate));
+  };
+  for (const bool specials : {false, true}) {
+    for (const bool causal : {false, true}) {
+      attend({2, 3, 5, 8}, {2, 3, 7, 8}, {2, 3, 7, 4}, causal, false, specials);
+      attend({9, 4}, {70, 4}, {70, 5}, causal, true, specials);
+    }
+  }
+  attend({1, 2}, {1, 2}, {1, 1}, false, false, false);
+  attend({2, 2}, {5000, 2}, {5000, 1}, false, false, false);  // two chunks of the sum
+  attend({3, 2}, {0, 2}, {0, 4}, false, false, false);        // without keys: NaN
+}
+INSTANTIATE_TEST_SUITE_P(All, EmulatedAttention, ::testing::ValuesIn(dtypes_of(Op::attention)),
+                         [](const auto& info) { return std::string(name(info.param)); });
+
+}  // namespace
+}  // namespace leat::emulator
