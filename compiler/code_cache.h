@@ -7,9 +7,12 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "ir/kernel.h"
+#include "runtime/cuda/gpu_code.h"
+#include "runtime/cuda/gpu_description.h"
 #include "runtime/program/kernel_code.h"
 
 namespace leat::compiler {
@@ -27,13 +30,25 @@ struct CodeStats {
   std::uint64_t compiled = 0;  // LLVM runs
   std::uint64_t disk_hits = 0;
   std::uint64_t disk_rejected = 0;  // cache files that were corrupt, truncated or of another key
-  std::uint64_t failures = 0;  // kernels that LLVM could not compile (they stay on the tile tier)
+  std::uint64_t failures = 0;       // kernels that LLVM could not compile (they stay on the tile tier)
   double compile_seconds = 0;
+};
+
+/// A kernel on a GPU, at some sizes.
+struct GpuKernel {
+  std::shared_ptr<const runtime::cuda::GpuCode> code;
+  runtime::cuda::LaunchGeometry geometry;
 };
 
 class CodeCache {
  public:
   virtual ~CodeCache() = default;
+  /// The code of `kernel` for a GPU, compiled now if it is not known, and its launch at `sizes`.
+  virtual StatusOr<GpuKernel> GetGpu(const ir::Kernel& kernel, std::span<const std::int64_t> sizes,
+                                     const runtime::cuda::GpuDescription& gpu) = 0;
+  /// The same of the step that joins the partial results of a split reduction, [chunks, rows].
+  virtual StatusOr<GpuKernel> GetGpuPairwise(ir::Op op, DType dtype, std::int64_t chunks, std::int64_t rows,
+                                             const runtime::cuda::GpuDescription& gpu) = 0;
   /// The code of `kernel`; on the tile tier until it is compiled.
   virtual std::shared_ptr<runtime::KernelCode> Get(const ir::Kernel& kernel) = 0;
   /// Asks for machine code: in the background if there is one, else now. Idempotent and cheap when done.

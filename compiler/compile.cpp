@@ -5,9 +5,21 @@
 #include "compiler/pipeline.h"
 #include "compiler/plan_memory.h"
 #include "ir/verifier.h"
+#include "runtime/cuda/gpu_steps.h"
 #include "runtime/program/kernel_code.h"
 
 namespace leat::compiler {
+
+DeviceDescription describe_gpu_device(int number, const runtime::cuda::GpuDescription& gpu) {
+  DeviceDescription device;
+  device.name = "gpu:" + std::to_string(number);
+  device.workers = gpu.multiprocessors;
+  device.launch_ns = 4000;
+  device.copy_bytes_per_ns = 20;
+  device.copy_latency_ns = 10'000;
+  device.gpu = gpu;
+  return device;
+}
 
 StatusOr<std::shared_ptr<const runtime::Program>> compile(const ir::Graph& graph,
                                                           const CompileOptions& options, CodeCache& code) {
@@ -25,6 +37,7 @@ StatusOr<std::shared_ptr<const runtime::Program>> compile(const ir::Graph& graph
   memory.reuse = options.reuse_memory;
   memory.reuse_from_bytes = options.reuse_from_bytes;
   plan_memory(*program, memory);
+  runtime::cuda::plan_streams(*program);
   if (Status s = program->Finish(); !s.ok()) return s;
   return std::shared_ptr<const runtime::Program>(std::make_shared<runtime::Program>(*std::move(program)));
 }

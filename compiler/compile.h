@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,7 +35,10 @@ struct DeviceDescription {
   double launch_ns = 300;        // fixed cost of a step
   double copy_bytes_per_ns = 5;  // to another device
   double copy_latency_ns = 2000;
+  std::optional<runtime::cuda::GpuDescription> gpu{};  // its kernels are compiled for this; none: a CPU
 };
+/// gpu:`number`, with estimates from the description.
+DeviceDescription describe_gpu_device(int number, const runtime::cuda::GpuDescription& gpu);
 
 struct CompileOptions {
   bool exact_contractions = false;  // sequential-K fma everywhere: bits equal the interpreter's
@@ -46,6 +50,7 @@ struct CompileOptions {
   std::int64_t reuse_from_bytes = 256 << 10;
   Tier tier = Tier::automatic;
   std::vector<DeviceDescription> devices = {DeviceDescription{}};
+  std::vector<runtime::DeviceId> input_devices{};  // where each input is; those that are not named: cpu:0
   /// Called with each stage as it is reached: "graph", "optimized", "placed", "fused".
   std::function<void(std::string_view stage, const ir::Graph&)> observe;
   /// Called behind each pass of pipeline(), in order. One that could change nothing was not run: then both

@@ -145,6 +145,9 @@ StatusOr<std::shared_ptr<const StepBody>> make_control_step(const ir::Graph&, co
   CompileOptions inner = options;
   inner.observe = nullptr;
   inner.observe_pass = nullptr;
+  // A worker runs the sub-programs step by step: they are on CPUs.
+  std::erase_if(inner.devices, [](const DeviceDescription& device) { return device.gpu.has_value(); });
+  inner.input_devices.clear();
   const bool cond = node.op == ir::Op::cond;
   auto first = compile(node.attrs().graph(cond ? ir::Attr::then_branch : ir::Attr::condition), inner, code);
   if (!first.ok()) return first.status();

@@ -36,19 +36,24 @@ class Lowering {
     program_.name = graph_.name;
     std::vector<std::string> device_names;
     for (const DeviceDescription& device : options_.devices) device_names.push_back(device.name);
-    const std::vector<std::uint16_t> device = device_of_nodes(graph_, device_names);
+    const std::vector<std::uint16_t> device = device_of_nodes(graph_, device_names, options_.input_devices);
     for (std::size_t i = 0; i < graph_.parameters.size(); ++i) {
       const ir::Node& node = graph_.nodes[graph_.parameters[i]];
       const std::uint32_t b = AddBuffer(BufferInfo::Kind::input, node.type());
       program_.buffers[b].index = static_cast<std::uint32_t>(i);
+      program_.buffers[b].device = device[graph_.parameters[i]];
       program_.inputs.push_back(b);
       buffer_of_[graph_.parameters[i]] = {b};
     }
     if (Status s = PlanConvolutions(); !s.ok()) return s;
     for (std::uint32_t n = 0; n < graph_.nodes.size(); ++n) {
       const std::size_t first_step = program_.steps.size();
+      device_ = device[n];
+      kernels_.SetDevice(device[n]);
       if (Status s = LowerNode(n); !s.ok()) return s;
-      for (std::size_t s = first_step; s < program_.steps.size(); ++s) {
+      // What is on a GPU, or copies to or from one, says so itself.
+      for (std::size_t s = first_step; s < program_.steps.size() && !kernels_.on_gpu(device[n]); ++s) {
+        if (program_.steps[s].body && program_.steps[s].body->queued()) continue;
         program_.steps[s].device = device[n];
         for (const runtime::Use& use : program_.steps[s].uses) {
           if (use.write) program_.buffers[use.buffer].device = device[n];
@@ -74,6 +79,7 @@ class Lowering {
  private:
   std::uint32_t AddBuffer(BufferInfo::Kind kind, const ir::Type& type) {
     BufferInfo info;
+    if (kind == BufferInfo::Kind::temporary) info.device = device_;
     info.kind = kind;
     info.type = type;
     info.bytes = type.shape.num_elements() * static_cast<std::int64_t>(byte_size(type.dtype));
@@ -124,6 +130,11 @@ class Lowering {
       case Op::cond:
       case Op::while_loop: return LowerControl(n);
       case Op::custom_call: return LowerCustomCall(n);
+      case Op::copy:
+        if (kernels_.on_gpu(device_) || kernels_.on_gpu(program_.buffers[BufferOf(node.inputs[0])].device)) {
+          return LowerGpuCopy(n);
+        }
+        return LowerOp(n);
       default: return LowerOp(n);
     }
   }
@@ -147,6 +158,14 @@ class Lowering {
     step.units = op.units;
     step.grain = op.grain;
     step.cost_ns = op.cost_ns;
+    return {};
+  }
+
+  Status LowerGpuCopy(std::uint32_t n) {
+    const ir::Node& node = graph_.nodes[n];
+    AllocateResults(n);
+    if (node.type().shape.num_elements() == 0) return {};
+    kernels_.AddGpuCopy(BufferOf(node.inputs[0]), buffer_of_[n][0], kernels_.AddSource(graph_, node));
     return {};
   }
 
@@ -318,6 +337,7 @@ class Lowering {
   const CompileOptions& options_;
   CodeCache& code_;
   Program program_;
+  runtime::DeviceId device_ = 0;  // of the node at hand
   std::vector<absl::InlinedVector<std::uint32_t, 1>> buffer_of_;
   KernelLowering kernels_;
   std::vector<ContractionRows> contractions_;

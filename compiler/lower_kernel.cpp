@@ -7,6 +7,7 @@
 #include "compiler/split_reduction.h"
 #include "runtime/cpu/op_step.h"
 #include "runtime/cpu/pairwise_step.h"
+#include "runtime/cuda/gpu_steps.h"
 
 namespace leat::compiler {
 namespace {
@@ -68,12 +69,40 @@ std::uint32_t KernelLowering::AddSource(const ir::Graph& graph, const ir::Node& 
   return static_cast<std::uint32_t>(program_.sources.size() - 1);
 }
 
-std::uint32_t KernelLowering::AddTemporary(const ir::Type& type) {
+std::uint32_t KernelLowering::AddTemporary(const ir::Type& type) { return AddOn(device_, type); }
+
+std::uint32_t KernelLowering::AddOn(runtime::DeviceId device, const ir::Type& type) {
   BufferInfo info;
+  info.device = device;
   info.type = type;
   info.bytes = type.shape.num_elements() * static_cast<std::int64_t>(byte_size(type.dtype));
   program_.buffers.push_back(std::move(info));
   return static_cast<std::uint32_t>(program_.buffers.size() - 1);
+}
+
+void KernelLowering::AddGpuCopy(std::uint32_t from, std::uint32_t to, std::uint32_t source) {
+  const runtime::DeviceId a = program_.buffers[from].device, b = program_.buffers[to].device;
+  runtime::cuda::CopyCost copy =
+      runtime::cuda::make_gpu_copy_step(a, on_gpu(a), b, on_gpu(b), program_.buffers[from].bytes);
+  Step step;
+  step.name = "copy";
+  step.device = runtime::cuda::device_of_copy(*copy.body);
+  step.body = std::move(copy.body);
+  step.cost_ns = copy.cost_ns;
+  step.sources = {source};
+  step.uses = {{from, false}, {to, true}};
+  program_.steps.push_back(std::move(step));
+}
+
+std::uint32_t KernelLowering::Here(std::uint32_t buffer, runtime::DeviceId device, std::uint32_t source) {
+  const BufferInfo& info = program_.buffers[buffer];
+  if (info.device == device || (!on_gpu(info.device) && !on_gpu(device))) return buffer;
+  const auto [known, first] = copies_.emplace(std::pair(buffer, device), 0);
+  if (first) {
+    known->second = AddOn(device, ir::Type(info.type));
+    AddGpuCopy(buffer, known->second, source);
+  }
+  return known->second;
 }
 
 Status KernelLowering::Lower(const ir::Graph& body, std::span<const std::uint32_t> inputs,
@@ -86,7 +115,7 @@ Status KernelLowering::Lower(const ir::Graph& body, std::span<const std::uint32_
   std::vector<std::uint32_t> memory;
   for (std::uint32_t p : built->memory_inputs) memory.push_back(inputs[p]);
   const std::string name = step_name(body);
-  const int workers = options_.devices.empty() ? 1 : options_.devices[0].workers;
+  const int workers = options_.devices.empty() ? 1 : options_.devices[on_gpu(device_) ? device_ : 0].workers;
   if (const std::optional<SplitReduction> split = split_reduction(*built, workers)) {
     return AddSplit(*split, *built, body, name, memory, outputs);
   }
@@ -96,7 +125,6 @@ Status KernelLowering::Lower(const ir::Graph& body, std::span<const std::uint32_
 Status KernelLowering::AddKernel(const BuiltKernel& built, const ir::Graph& body, const std::string& name,
                                  const std::vector<std::uint32_t>& memory_inputs,
                                  const std::vector<std::uint32_t>& outputs) {
-  std::shared_ptr<runtime::KernelCode> code = code_.Get(built.kernel);
   runtime::KernelStep::Arguments arguments;
   arguments.sizes = built.sizes;
   arguments.accesses = built.accesses;
@@ -109,7 +137,10 @@ Status KernelLowering::AddKernel(const BuiltKernel& built, const ir::Graph& body
     source_of[i] = static_cast<std::uint32_t>(step.sources.size());
     step.sources.push_back(AddSource(body, body.nodes[i]));
   }
-  for (std::uint32_t b : memory_inputs) step.uses.push_back({b, false});
+  // Constants are host memory.
+  if (step.sources.empty()) step.sources.push_back(AddSource(body, body.nodes.back()));
+  for (std::uint32_t b : memory_inputs)
+    step.uses.push_back({on_gpu(device_) ? Here(b, device_, step.sources[0]) : b, false});
   const auto first_output = static_cast<std::uint32_t>(step.uses.size());
   for (std::uint32_t b : outputs) step.uses.push_back({b, true});
   for (const BuiltKernel::FaultSite& site : built.faults) {
@@ -123,6 +154,16 @@ Status KernelLowering::AddKernel(const BuiltKernel& built, const ir::Graph& body
   }
   const KernelCost cost = estimate_kernel(built);
   step.cost_ns = cost.total();
+  if (on_gpu(device_)) {
+    StatusOr<GpuKernel> kernel = code_.GetGpu(built.kernel, built.sizes, *options_.devices[device_].gpu);
+    if (!kernel.ok()) return kernel.status().WithNote("for " + options_.devices[device_].name);
+    step.device = device_;
+    step.body = runtime::cuda::make_launch_step(device_, std::move(kernel->code), std::move(arguments),
+                                                kernel->geometry);
+    program_.steps.push_back(std::move(step));
+    return {};
+  }
+  std::shared_ptr<runtime::KernelCode> code = code_.Get(built.kernel);
   step.units = built.parallel_elements();
   step.grain = grain_for(step.units, step.cost_ns);
   if (built.kernel.pattern != ir::Kernel::Pattern::row_reduce && step.grain < step.units) {
@@ -166,7 +207,20 @@ Status KernelLowering::AddSplit(const SplitReduction& split, const BuiltKernel& 
     step.name = std::string(ir::name(partial.op));
     step.sources = program_.steps.back().sources;
     step.uses = {{partials[p], false}, {reduced.back(), true}};
-    step.body = runtime::cpu::make_pairwise_step(partial.op, partial.dtype, split.chunks, rows);
+    if (on_gpu(device_)) {
+      StatusOr<GpuKernel> kernel =
+          code_.GetGpuPairwise(partial.op, partial.dtype, split.chunks, rows, *options_.devices[device_].gpu);
+      if (!kernel.ok()) return kernel.status().WithNote("for " + options_.devices[device_].name);
+      // Partials [chunks, rows] to [rows], over the domain rows x chunks.
+      runtime::KernelStep::Arguments arguments;
+      arguments.sizes = {rows, split.chunks};
+      arguments.accesses = {0, 1, rows, 0, 1, 0};
+      step.body = runtime::cuda::make_launch_step(device_, std::move(kernel->code), std::move(arguments),
+                                                  kernel->geometry);
+    } else {
+      step.body = runtime::cpu::make_pairwise_step(partial.op, partial.dtype, split.chunks, rows);
+    }
+    step.device = device_;
     step.cost_ns = static_cast<double>(split.chunks * rows);
     program_.steps.push_back(std::move(step));
   }
@@ -183,17 +237,22 @@ void KernelLowering::LowerOp(const ir::Graph& body, const ir::Node& node,
   Step step;
   step.name = std::string(name(node.op));
   step.sources.push_back(AddSource(body, node));
+  const std::uint32_t source = step.sources[0];
+  const bool away = on_gpu(device_);  // a GPU has no code for it
   for (std::size_t i = 0; i < operands.size(); ++i) {
     types.push_back(body.type(node.inputs[i]));
-    step.uses.push_back({operands[i], false});
+    step.uses.push_back({away ? Here(operands[i], 0, source) : operands[i], false});
   }
-  step.uses.push_back({result, true});
+  const std::uint32_t written = away ? AddOn(0, node.type()) : result;
+  step.uses.push_back({written, true});
+  step.device = away ? runtime::DeviceId{0} : device_;
   runtime::cpu::OpStep op = runtime::cpu::make_op_step(node, std::move(types));
   step.body = std::move(op.body);
   step.units = op.units;
   step.grain = op.grain;
   step.cost_ns = op.cost_ns;
   program_.steps.push_back(std::move(step));
+  if (away) AddGpuCopy(written, result, source);
 }
 
 // Each node is a kernel of its own over dense operands; what not even that can do (a reshape of a broadcast)
@@ -213,6 +272,7 @@ Status KernelLowering::LowerOpByOp(const ir::Graph& body, std::span<const std::u
     if (node.op == Op::constant) {
       buffer[n] = AddTemporary(node.type());
       program_.buffers[buffer[n]].kind = BufferInfo::Kind::constant;
+      program_.buffers[buffer[n]].device = 0;
       program_.buffers[buffer[n]].data = node.attrs().literal(ir::Attr::value).bytes;
       continue;
     }

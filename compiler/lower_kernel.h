@@ -2,7 +2,9 @@
 // reduced, or op by op where no single kernel can do it.
 #pragma once
 
+#include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "compiler/build_kernel.h"
@@ -21,6 +23,14 @@ class KernelLowering {
   Status Lower(const ir::Graph& body, std::span<const std::uint32_t> inputs,
                std::span<const std::uint32_t> outputs);
 
+  /// From now on steps are on this device.
+  void SetDevice(runtime::DeviceId device) { device_ = device; }
+  bool on_gpu(runtime::DeviceId device) const {
+    return device < options_.devices.size() && options_.devices[device].gpu.has_value();
+  }
+  /// A step that copies a buffer to one on another device, one of which is a GPU.
+  void AddGpuCopy(std::uint32_t from, std::uint32_t to, std::uint32_t source);
+
   /// A source for a node; `graph` holds the types of its operands.
   std::uint32_t AddSource(const ir::Graph& graph, const ir::Node& node);
   std::uint32_t AddTemporary(const ir::Type& type);
@@ -28,6 +38,9 @@ class KernelLowering {
  private:
   Status LowerOpByOp(const ir::Graph& body, std::span<const std::uint32_t> inputs,
                      std::span<const std::uint32_t> outputs);
+  /// The buffer, or a copy of it, on the device at hand, where one of the two is a GPU.
+  std::uint32_t Here(std::uint32_t buffer, runtime::DeviceId device, std::uint32_t source);
+  std::uint32_t AddOn(runtime::DeviceId device, const ir::Type& type);
   void LowerOp(const ir::Graph& body, const ir::Node& node, std::span<const std::uint32_t> operands,
                std::uint32_t result);
   Status AddKernel(const BuiltKernel& built, const ir::Graph& body, const std::string& name,
@@ -41,6 +54,8 @@ class KernelLowering {
   const ir::Graph& origin_;  // has the locations
   const CompileOptions& options_;
   CodeCache& code_;
+  runtime::DeviceId device_ = 0;
+  std::map<std::pair<std::uint32_t, runtime::DeviceId>, std::uint32_t> copies_;
 };
 
 }  // namespace leat::compiler

@@ -56,7 +56,10 @@ constexpr Pass kPasses[] = {
     {"eliminate_dead_nodes#2", "drops what the rewrites left behind", has_dead, eliminate_dead, "optimized"},
     {"place_nodes", "gives every node a device and puts copies between devices",
      [](const ir::Graph&, const CompileOptions& o) { return o.devices.size() > 1; },
-     [](const ir::Graph& g, const CompileOptions& o) { return place_nodes(g, device_names(o)); }, "placed"},
+     [](const ir::Graph& g, const CompileOptions& o) {
+       return place_nodes(g, device_names(o), o.input_devices);
+     },
+     "placed"},
     {"assign_layouts", "keeps activations between convolutions in blocked layouts", has_layouts,
      [](const ir::Graph& g, const CompileOptions& o) {
        return assign_layouts(g, device_names(o), runtime::cpu::preferred_layouts);

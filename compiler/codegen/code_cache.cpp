@@ -7,6 +7,8 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "compiler/codegen/cuda/gpu_plan.h"
+#include "compiler/codegen/cuda/kernel_ptx.h"
 #include "compiler/codegen/disk_cache.h"
 #include "compiler/codegen/fatal_error.h"
 #include "compiler/codegen/jit.h"
@@ -123,6 +125,42 @@ class Compiler {
 
   const CodeOptions& options() const { return options_; }
 
+  using GpuCode = runtime::cuda::GpuCode;
+  /// The code for GPUs of `arch`; equal kernels are compiled once, and found on disk by the next process.
+  StatusOr<std::shared_ptr<const GpuCode>> FindGpu(const ir::Kernel& kernel, GpuCode::Order order,
+                                                   const std::string& arch,
+                                                   const std::function<StatusOr<std::string>()>& make_ptx) {
+    std::string key = arch + (order == GpuCode::Order::pairwise ? " pairwise\n" : "\n") + ir::print(kernel);
+    {
+      std::lock_guard lock(mutex_);
+      if (std::shared_ptr<const GpuCode> known = gpu_codes_[key].lock()) return known;
+    }
+    std::lock_guard compiling(gpu_mutex_);
+    {
+      std::lock_guard lock(mutex_);
+      if (std::shared_ptr<const GpuCode> known = gpu_codes_[key].lock()) return known;
+    }
+    const std::string disk_key = key + "LLVM " + codegen::llvm_version() + " emitter " + kEmitterVersion;
+    const auto begin = std::chrono::steady_clock::now();
+    std::optional<std::string> image = disk_.Find(disk_key);
+    const bool found = image.has_value();
+    if (!found) {
+      StatusOr<std::string> ptx = make_ptx();
+      if (!ptx.ok()) return ptx.status();
+      image = *std::move(ptx);
+      disk_.Store(disk_key, *image);
+    }
+    auto code = std::make_shared<const GpuCode>(kernel, order, *std::move(image));
+    std::lock_guard lock(mutex_);
+    found ? ++stats_.disk_hits : ++stats_.compiled;
+    ++stats_.kernels;
+    stats_.compile_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    gpu_codes_[key] = code;
+    recent_gpu_.push_front(code);
+    if (recent_gpu_.size() > std::max<std::size_t>(options_.memory_entries, 1)) recent_gpu_.pop_back();
+    return code;
+  }
+
   CodeStats stats() const {
     std::lock_guard lock(mutex_);
     CodeStats stats = stats_;
@@ -178,11 +216,14 @@ class Compiler {
   const CodeOptions options_;
   const CodeTarget target_;
   codegen::DiskCache disk_;
+  std::mutex gpu_mutex_;  // held while a kernel is compiled for a GPU
   std::mutex jit_mutex_;
   std::shared_ptr<codegen::Jit> jit_;
   mutable std::mutex mutex_;  // guards what follows
   std::unordered_map<std::string, std::weak_ptr<Entry>> entries_;
   std::list<std::shared_ptr<Entry>> recent_;  // most recent first
+  std::unordered_map<std::string, std::weak_ptr<const GpuCode>> gpu_codes_;
+  std::list<std::shared_ptr<const GpuCode>> recent_gpu_;
   std::size_t sweep_at_ = 1024;
   CodeStats stats_;
 };
@@ -194,6 +235,23 @@ class LlvmCodeCache final : public CodeCache {
   std::shared_ptr<runtime::KernelCode> Get(const ir::Kernel& kernel) override {
     std::shared_ptr<Entry> entry = compiler_->Find(kernel);
     return std::shared_ptr<runtime::KernelCode>(entry, &entry->code);
+  }
+
+  StatusOr<GpuKernel> GetGpu(const ir::Kernel& kernel, std::span<const std::int64_t> sizes,
+                             const runtime::cuda::GpuDescription& gpu) override {
+    auto code = compiler_->FindGpu(kernel, runtime::cuda::GpuCode::Order::kernel, gpu.arch,
+                                   [&] { return codegen::kernel_ptx(kernel, gpu.arch); });
+    if (!code.ok()) return code.status();
+    return GpuKernel{*std::move(code), codegen::launch_geometry(kernel, sizes, gpu)};
+  }
+
+  StatusOr<GpuKernel> GetGpuPairwise(ir::Op op, DType dtype, std::int64_t chunks, std::int64_t rows,
+                                     const runtime::cuda::GpuDescription& gpu) override {
+    auto code =
+        compiler_->FindGpu(codegen::pairwise_kernel(op, dtype), runtime::cuda::GpuCode::Order::pairwise,
+                           gpu.arch, [&] { return codegen::pairwise_ptx(op, dtype, gpu.arch); });
+    if (!code.ok()) return code.status();
+    return GpuKernel{*std::move(code), codegen::pairwise_geometry(chunks, rows, gpu)};
   }
 
   void Compile(const std::shared_ptr<runtime::KernelCode>& code) override {

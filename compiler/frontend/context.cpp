@@ -54,9 +54,10 @@ void Context::RegisterCustom(std::string name, CustomFunction function) {
 }
 
 StatusOr<std::string> Context::Dump(std::span<const Tensor> tensors, std::string_view stage) const {
-  StatusOr<ir::Graph> graph = frontend::graph_of(tensors, *state_);
+  compiler::CompileOptions options = state_->compile_options();
+  StatusOr<ir::Graph> graph = frontend::graph_of(tensors, *state_, &options.input_devices);
   if (!graph.ok()) return graph.status();
-  return frontend::dump(*graph, stage, state_->compile_options(), state_->code());
+  return frontend::dump(*graph, stage, options, state_->code());
 }
 
 LabelScope::LabelScope(std::string_view name) : outer_(frontend::current_scope()) {

@@ -9,6 +9,7 @@
 
 #include "compiler/frontend/launch_queue.h"
 #include "compiler/frontend/node.h"
+#include "runtime/cuda/gpu.h"
 
 namespace leat::frontend {
 namespace {
@@ -34,6 +35,8 @@ EngineOptions engine_options(const ContextOptions& o) {
   EngineOptions e;
   e.workers = o.workers;
   e.cpu_devices = o.cpu_devices;
+  e.gpu_devices = o.gpu_devices;
+  e.cuda_driver = o.cuda_driver;
   e.memory_limit = o.memory_limit;
   e.max_bytes_in_flight = o.max_bytes_in_flight;
   e.max_runs_in_flight = o.max_runs_in_flight;
@@ -51,6 +54,8 @@ void refuse_engine_options(const ContextOptions& o) {
   };
   check(o.workers != unset.workers, "workers");
   check(o.cpu_devices != unset.cpu_devices, "cpu_devices");
+  check(o.gpu_devices != unset.gpu_devices, "gpu_devices");
+  check(o.cuda_driver != unset.cuda_driver, "cuda_driver");
   check(o.max_bytes_in_flight != unset.max_bytes_in_flight, "max_bytes_in_flight");
   check(o.max_runs_in_flight != unset.max_runs_in_flight, "max_runs_in_flight");
   check(o.memory_limit != unset.memory_limit, "memory_limit");
@@ -61,6 +66,8 @@ ContextOptions with_engine(ContextOptions o, const runtime::Engine& engine) {
   const EngineOptions& e = engine.options();
   o.workers = e.workers;
   o.cpu_devices = e.cpu_devices;
+  o.gpu_devices = e.gpu_devices;
+  o.cuda_driver = e.cuda_driver;
   o.max_bytes_in_flight = e.max_bytes_in_flight;
   o.max_runs_in_flight = e.max_runs_in_flight;
   o.memory_limit = e.memory_limit;
@@ -197,24 +204,28 @@ compiler::CompileOptions ContextState::compile_options() {
            : options_.tier == Tier::machine_code ? compiler::Tier::machine_code
                                                  : compiler::Tier::automatic;
   o.devices.clear();
+  int gpus = 0;
   for (std::string& name : device_names()) {
     compiler::DeviceDescription device;
-    device.name = std::move(name);
-    device.workers = engine_->workers();
+    if (const runtime::cuda::Gpu* gpu = engine_->gpu(static_cast<runtime::DeviceId>(o.devices.size()))) {
+      device = compiler::describe_gpu_device(gpus++, gpu->description());
+    } else {
+      device.name = std::move(name);
+      device.workers = engine_->workers();
+    }
     o.devices.push_back(std::move(device));
   }
   o.custom_call = [this](std::string_view name) { return FindCustom(name); };
   return o;
 }
 
-std::vector<std::string> ContextState::device_names() const {
-  std::vector<std::string> names;
-  for (int d = 0; d < options_.cpu_devices; ++d) names.push_back("cpu:" + std::to_string(d));
-  return names;
-}
+std::vector<std::string> ContextState::device_names() const { return engine_->device_names(); }
 
-StatusOr<std::shared_ptr<const runtime::Program>> ContextState::Compile(const ir::Graph& graph) {
-  return compiler::compile(graph, compile_options(), *code_);
+StatusOr<std::shared_ptr<const runtime::Program>> ContextState::Compile(
+    const ir::Graph& graph, std::vector<runtime::DeviceId> input_devices) {
+  compiler::CompileOptions options = compile_options();
+  options.input_devices = std::move(input_devices);
+  return compiler::compile(graph, options, *code_);
 }
 
 void ContextState::RegisterCustom(std::string name, CustomFunction function) {

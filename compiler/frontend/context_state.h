@@ -48,9 +48,11 @@ class ContextState {
   PlanCache& plans() { return plans_; }
   LaunchQueue& launches() { return *launches_; }
   compiler::CompileOptions compile_options();
-  /// "cpu:0", "cpu:1", ...
+  /// "cpu:0", "cpu:1", ..., "gpu:0", ...
   std::vector<std::string> device_names() const;
-  StatusOr<std::shared_ptr<const runtime::Program>> Compile(const ir::Graph& graph);
+  /// `input_devices`: where each input is; those that are not named: cpu:0.
+  StatusOr<std::shared_ptr<const runtime::Program>> Compile(
+      const ir::Graph& graph, std::vector<runtime::DeviceId> input_devices = {});
 
   void RegisterCustom(std::string name, CustomFunction function);
   const ir::CustomFunction* FindCustom(std::string_view name) const;

@@ -111,7 +111,7 @@ Tensor from_dlpack(DLManagedTensor* managed, SourceLocation where) {
 
 DLManagedTensor* to_dlpack(const Tensor& tensor, SourceLocation where) {
   const frontend::Node& node = frontend::node_of(tensor, "to_dlpack", where);
-  const runtime::Ref<runtime::Value> value = frontend::await_value(tensor, "to_dlpack", where);
+  const runtime::Ref<runtime::Value> value = frontend::read_value(tensor, "to_dlpack", where);
   auto* const e = new Export{};
   e->buffer = value->buffer();
   e->shape.assign(node.shape.begin(), node.shape.end());

@@ -119,7 +119,8 @@ class Kernels {
 
 }  // namespace
 
-StatusOr<ir::Graph> graph_of(std::span<const Tensor> tensors, ContextState& state) {
+StatusOr<ir::Graph> graph_of(std::span<const Tensor> tensors, ContextState& state,
+                             std::vector<runtime::DeviceId>* input_devices) {
   Walk walk;
   std::vector<Node*> roots;
   const std::lock_guard lock(graph_lock(state.id()));
@@ -131,7 +132,7 @@ StatusOr<ir::Graph> graph_of(std::span<const Tensor> tensors, ContextState& stat
     if (!has_value(*t.node())) roots.push_back(t.node());
   }
   walk.Run(roots, state.next_walk++, true);
-  return lower(walk.order, walk.key);
+  return lower(walk.order, walk.key, input_devices);
 }
 
 StatusOr<std::string> dump(const ir::Graph& graph, std::string_view stage, compiler::CompileOptions options,

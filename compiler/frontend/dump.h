@@ -13,7 +13,8 @@ namespace leat::frontend {
 class ContextState;
 
 /// The graph that evaluating these tensors together would run.
-StatusOr<ir::Graph> graph_of(std::span<const Tensor> tensors, ContextState& state);
+StatusOr<ir::Graph> graph_of(std::span<const Tensor> tensors, ContextState& state,
+                             std::vector<runtime::DeviceId>* input_devices = nullptr);
 
 enum class DumpFormat : std::uint8_t { text, dot };
 

@@ -14,7 +14,7 @@ Tensor load_npy(const std::string& path, SourceLocation where) {
 
 void save_npy(const std::string& path, const Tensor& tensor, SourceLocation where) {
   const frontend::Node& node = frontend::node_of(tensor, "save_npy", where);
-  const runtime::Ref<runtime::Value> value = frontend::await_value(tensor, "save_npy", where);
+  const runtime::Ref<runtime::Value> value = frontend::read_value(tensor, "save_npy", where);
   const Status s = frontend::write_npy(path, {node.dtype, node.shape}, value->buffer()->data());
   if (!s.ok()) frontend::fail(s, where);
 }

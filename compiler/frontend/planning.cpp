@@ -30,7 +30,9 @@ StatusOr<std::shared_ptr<const runtime::Program>> plan_now(ContextState& state, 
     note_reuse(state, plan);
     return plan.program;
   }
-  auto program = state.Compile(lower(order, key));
+  std::vector<runtime::DeviceId> input_devices;
+  const ir::Graph graph = lower(order, key, &input_devices);
+  auto program = state.Compile(graph, std::move(input_devices));
   if (!program.ok()) return program.status();
   state.plans().planned.fetch_add(1, std::memory_order_relaxed);
   plan.program = *std::move(program);

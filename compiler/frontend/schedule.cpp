@@ -395,4 +395,23 @@ Ref<Value> await_value(const Tensor& tensor, std::string_view call, SourceLocati
   return value;
 }
 
+Ref<Value> read_value(const Tensor& tensor, std::string_view call, SourceLocation where) {
+  Ref<Value> value = await_value(tensor, call, where);
+  if (value->content().device() == 0) [[likely]]
+    return value;
+  const Node& node = node_of(tensor, call, where);
+  const std::shared_ptr<ContextState>& found = ContextState::Find(node.context);
+  if (found == nullptr) {
+    // Its engine is gone, and with it the way to a GPU; other memory of the host is there.
+    if (!value->content().on_device()) return value;
+    fail(Code::context_gone, "the Context of this value, which is on a GPU, was destroyed", where);
+  }
+  const std::shared_ptr<ContextState> state = found;
+  Ref<Value> here = state->engine().OnHost(value, state->group());
+  if (here == value) return value;
+  if (const Status s = here->Wait(); !s.ok()) fail(s, where);
+  if (here->state() != Value::State::ready) throw_value_error(*here, node.context, where);
+  return here;
+}
+
 }  // namespace leat::frontend

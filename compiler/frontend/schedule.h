@@ -31,6 +31,9 @@ runtime::Ref<runtime::Value> request_value(const Tensor& tensor, SourceLocation 
 /// Blocks until the value is done; throws its error. `call` is what the user called, for guards.
 runtime::Ref<runtime::Value> await_value(const Tensor& tensor, std::string_view call, SourceLocation where);
 
+/// The same for who is going to read it: a value on a GPU is copied to the host.
+runtime::Ref<runtime::Value> read_value(const Tensor& tensor, std::string_view call, SourceLocation where);
+
 /// The value if it is scheduled or there; null otherwise. Never starts anything.
 runtime::Ref<runtime::Value> peek_value(const Tensor& tensor);
 

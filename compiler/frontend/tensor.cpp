@@ -115,7 +115,7 @@ void Tensor::ReadItem(DType dtype, void* value, SourceLocation where) const {
                                 node.shape.ToString()),
                    where);
   }
-  const runtime::Ref<Value> v = frontend::await_value(*this, "item", where);
+  const runtime::Ref<Value> v = frontend::read_value(*this, "item", where);
   std::memcpy(value, v->content().data(), byte_size(dtype));
 }
 
@@ -123,7 +123,7 @@ std::pair<std::shared_ptr<const void>, const void*> Tensor::ReadData(DType dtype
                                                                      SourceLocation where) const {
   const Node& node = frontend::node_of(*this, "data", where);
   if (node.dtype != dtype) wrong_type("data", dtype, node, where);
-  const runtime::Ref<Value> v = frontend::await_value(*this, "data", where);
+  const runtime::Ref<Value> v = frontend::read_value(*this, "data", where);
   runtime::Ref<runtime::Buffer> buffer = v->buffer();
   const void* const data = buffer->data();
   // The deleter holds the buffer; the pointer itself owns nothing.
@@ -133,7 +133,7 @@ std::pair<std::shared_ptr<const void>, const void*> Tensor::ReadData(DType dtype
 
 std::string Tensor::to_string(SourceLocation where) const {
   const Node& node = frontend::node_of(*this, "to_string", where);
-  const runtime::Ref<Value> v = frontend::await_value(*this, "to_string", where);
+  const runtime::Ref<Value> v = frontend::read_value(*this, "to_string", where);
   return frontend::format_tensor(node.dtype, node.shape, v->buffer()->data());
 }
 
@@ -167,7 +167,7 @@ LEAT_OPERATOR(>=, greater_equal)
 std::ostream& operator<<(std::ostream& out, const Tensor& t) {
   if (!t.defined()) return out << "(no value)";
   const Node& node = *t.node();
-  const runtime::Ref<Value> v = frontend::await_value(t, "operator<<", node.where);
+  const runtime::Ref<Value> v = frontend::read_value(t, "operator<<", node.where);
   return out << frontend::format_tensor(node.dtype, node.shape, v->buffer()->data());
 }
 

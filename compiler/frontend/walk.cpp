@@ -54,6 +54,14 @@ std::uint64_t header(KeyTag tag, const Node& node) {
          static_cast<std::uint64_t>(node.slot_count) << 32;
 }
 
+/// Where a leaf's value is, or will be as far as is known: what is elsewhere then moves as the run starts.
+std::uint64_t device_of(const Node& leaf) {
+  if (!has_value(leaf)) return 0;  // a placeholder
+  const runtime::Ref<runtime::Value> value = value_of(leaf);
+  if (value->state() == runtime::Value::State::ready) return value->content().device();
+  return static_cast<std::uint64_t>(std::max<int>(value->device_hint(), 0));
+}
+
 }  // namespace
 
 bool has_value(const Node& node) {
@@ -82,7 +90,7 @@ void Walk::Clear() {
 }
 
 void Walk::EmitLeaf(Node* node) {
-  key.push_back(header(KeyTag::leaf, *node) & 0xff00ffu);
+  key.push_back((header(KeyTag::leaf, *node) & 0xff00ffu) | device_of(*node) << 32);
   append_words(node->shape, key);
   inputs.push_back({node, 0, node->dtype});
 }
@@ -221,7 +229,7 @@ class Lowering {
       switch (static_cast<KeyTag>(word & 0xff)) {
         case KeyTag::leaf:
           reader.Skip(reader.Next());
-          values_.push_back(Parameter(node->type()));
+          values_.push_back(Parameter(node->type(), static_cast<runtime::DeviceId>(word >> 32)));
           break;
         case KeyTag::projection:
           values_.push_back({values_[word >> 32].node, static_cast<std::uint32_t>(word >> 8 & 0xffffff)});
@@ -241,8 +249,11 @@ class Lowering {
     return std::move(graph_);
   }
 
+  std::vector<runtime::DeviceId> input_devices;
+
  private:
-  ir::Value Parameter(ir::Type type) {
+  ir::Value Parameter(ir::Type type, runtime::DeviceId device = 0) {
+    input_devices.push_back(device);
     return graph_.AddParameter("p" + std::to_string(graph_.parameters.size()), std::move(type), location_);
   }
   ir::Value Broadcast(ir::Value v, const Shape& shape) {
@@ -306,8 +317,12 @@ class Lowering {
 
 }  // namespace
 
-ir::Graph lower(std::span<Node* const> order, std::span<const std::uint64_t> key) {
-  return Lowering(order).Run(key);
+ir::Graph lower(std::span<Node* const> order, std::span<const std::uint64_t> key,
+                std::vector<runtime::DeviceId>* input_devices) {
+  Lowering lowering(order);
+  ir::Graph graph = lowering.Run(key);
+  if (input_devices != nullptr) *input_devices = std::move(lowering.input_devices);
+  return graph;
 }
 
 }  // namespace leat::frontend

@@ -71,7 +71,8 @@ bool has_value(const Node& node);
 runtime::Ref<runtime::Value> value_of(const Node& node);
 
 /// The graph of a key. `order` are the nodes of the walk (for attributes, names and places). Node k of the
-/// walk has location k + 1 in the graph.
-ir::Graph lower(std::span<Node* const> order, std::span<const std::uint64_t> key);
+/// walk has location k + 1 in the graph. `input_devices`: where the key has each input.
+ir::Graph lower(std::span<Node* const> order, std::span<const std::uint64_t> key,
+                std::vector<runtime::DeviceId>* input_devices = nullptr);
 
 }  // namespace leat::frontend

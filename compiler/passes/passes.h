@@ -39,12 +39,15 @@ ir::Graph normalize_reductions(const ir::Graph& graph);
 ir::Graph normalize_contractions(const ir::Graph& graph);
 
 /// Gives every node a device and makes each move between devices a `copy` node. An explicit copy decides
-/// where its result is; other nodes go where most of their operands' bytes are. Parameters are on device 0,
+/// where its result is; other nodes go where most of their operands' bytes are, but to device 0 where that is
+/// a GPU ("gpu:0") and they are not loops. Parameters are where `input_devices` says, or on device 0;
 /// constants everywhere.
-ir::Graph place_nodes(const ir::Graph& graph, const std::vector<std::string>& device_names);
+ir::Graph place_nodes(const ir::Graph& graph, const std::vector<std::string>& device_names,
+                      const std::vector<std::uint16_t>& input_devices = {});
 /// Where each node of a placed graph is.
 std::vector<std::uint16_t> device_of_nodes(const ir::Graph& graph,
-                                           const std::vector<std::string>& device_names);
+                                           const std::vector<std::string>& device_names,
+                                           const std::vector<std::uint16_t>& input_devices = {});
 
 /// Keeps activations between convolutions in the blocked layouts that the library's kernels work on:
 /// elementwise ops, pools, pads, slices and concats between them run on blocked arrays, and `reorder` nodes

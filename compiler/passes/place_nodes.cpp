@@ -1,4 +1,7 @@
+#include <algorithm>
+
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rebuild.h"
 
@@ -27,11 +30,118 @@ bool runs_in_kernel(const ir::Node& node) {
   return info.elementwise() || info.family == ir::Family::reduce;
 }
 
+// Whether a GPU can run it: what is (part of) a loop kernel.
+bool runs_on_gpu(const ir::Node& node) {
+  return runs_in_kernel(node) || ir::op_info(node.op).family == ir::Family::view;
+}
+
+bool is_gpu(const std::string& name) { return name.starts_with("gpu:"); }
+
+// Of the parameter nodes, in order.
+std::vector<std::uint16_t> devices_of_parameters(const ir::Graph& graph,
+                                                 const std::vector<std::uint16_t>& input_devices) {
+  std::vector<std::uint16_t> device(graph.nodes.size(), 0);
+  for (std::size_t i = 0; i < graph.parameters.size() && i < input_devices.size(); ++i)
+    device[graph.parameters[i]] = input_devices[i];
+  return device;
+}
+
+class Placement {
+ public:
+  Placement(const ir::Graph& graph, const std::vector<std::string>& names,
+            const std::vector<std::uint16_t>& input_devices)
+      : graph_(graph),
+        names_(names),
+        rebuild_(graph),
+        device_(devices_of_parameters(graph, input_devices)),
+        everywhere_(graph.nodes.size(), false),
+        bytes_(graph.nodes.size(), 0) {}
+
+  ir::Graph Run() {
+    for (std::uint32_t n = 0; n < graph_.nodes.size(); ++n) {
+      const ir::Node& node = graph_.nodes[n];
+      everywhere_[n] = is_everywhere(graph_, node, everywhere_);
+      bytes_[n] = Bytes({n, 0});
+      if (is_view(node)) bytes_[n] = std::min(bytes_[n], bytes_[node.inputs[0].node]);
+      if (node.op == ir::Op::parameter) {
+        rebuild_.CopyParameter(n);
+        continue;
+      }
+      if (node.op == ir::Op::copy) {
+        device_[n] = device_number(names_, node.attrs().string(ir::Attr::device));
+        rebuild_.Copy(n);
+        continue;
+      }
+      device_[n] = Choose(node);
+      absl::InlinedVector<ir::Value, 3> inputs;
+      for (ir::Value v : node.inputs) {
+        const bool anywhere = everywhere_[v.node] && runs_in_kernel(node);
+        inputs.push_back(anywhere ? rebuild_.Get(v) : On(v, device_[n], node.location, 0));
+      }
+      const ir::Value made = rebuild_.Copy(n);
+      rebuild_.to().nodes[made.node].inputs = std::move(inputs);
+    }
+    return rebuild_.Finish();
+  }
+
+ private:
+  static bool is_view(const ir::Node& node) { return ir::op_info(node.op).family == ir::Family::view; }
+
+  std::int64_t Bytes(ir::Value v) const {
+    const ir::Type& type = graph_.type(v);
+    return type.shape.is_static()
+               ? type.shape.num_elements() * static_cast<std::int64_t>(byte_size(type.dtype))
+               : 0;
+  }
+
+  // The device that holds most of what it reads: the fewest bytes are copied. A view counts as what it is of.
+  std::uint16_t Choose(const ir::Node& node) const {
+    std::vector<std::int64_t> bytes(names_.size(), 0);
+    for (ir::Value v : node.inputs) {
+      if (everywhere_[v.node] || !graph_.type(v).shape.is_static()) continue;
+      bytes[device_[v.node]] += 1 + (is_view(graph_.nodes[v.node]) ? bytes_[v.node] : Bytes(v));
+    }
+    const auto most = std::max_element(bytes.begin(), bytes.end());
+    const auto device = static_cast<std::uint16_t>(most - bytes.begin());
+    return is_gpu(names_[device]) && !runs_on_gpu(node) ? std::uint16_t{0} : device;
+  }
+
+  // The value on a device: itself, a copy, or, of a view that is no smaller than what it is of, the view of a
+  // copy of that. Nodes that it needs are added at `location`.
+  ir::Value On(ir::Value v, std::uint16_t device, std::uint32_t location, int depth) {
+    constexpr int kDeepest = 64;
+    const ir::Node& node = graph_.nodes[v.node];
+    if (device_[v.node] == device || node.op == ir::Op::constant) return rebuild_.Get(v);
+    const auto key = std::make_pair(std::uint64_t{v.node} << 32 | v.result, device);
+    if (const auto known = made_.find(key); known != made_.end()) return known->second;
+    ir::Value made;
+    if (is_view(node) && depth < kDeepest && Bytes(v) >= Bytes(node.inputs[0])) {
+      ir::Node view = node;
+      view.inputs[0] = On(node.inputs[0], device, location, depth + 1);
+      made = rebuild_.to().AddUnchecked(std::move(view));
+    } else {
+      made = rebuild_.Add(ir::Op::copy, {rebuild_.Get(v)}, {{ir::Attr::device, names_[device]}},
+                          graph_.type(v), location);
+    }
+    made_.emplace(key, made);
+    return made;
+  }
+
+  const ir::Graph& graph_;
+  const std::vector<std::string>& names_;
+  Rebuild rebuild_;
+  std::vector<std::uint16_t> device_;
+  std::vector<bool> everywhere_;
+  std::vector<std::int64_t> bytes_;  // of each node's first result; of a view, of the least that it is of
+  absl::flat_hash_map<std::pair<std::uint64_t, std::uint16_t>, ir::Value> made_;
+};
+
 }  // namespace
 
 std::vector<std::uint16_t> device_of_nodes(const ir::Graph& graph,
-                                           const std::vector<std::string>& device_names) {
-  std::vector<std::uint16_t> device(graph.nodes.size(), 0);
+                                           const std::vector<std::string>& device_names,
+                                           const std::vector<std::uint16_t>& input_devices) {
+  std::vector<std::uint16_t> device = devices_of_parameters(graph, input_devices);
   std::vector<bool> everywhere(graph.nodes.size(), false);
   for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
     const ir::Node& node = graph.nodes[n];
@@ -50,57 +160,10 @@ std::vector<std::uint16_t> device_of_nodes(const ir::Graph& graph,
   return device;
 }
 
-ir::Graph place_nodes(const ir::Graph& graph, const std::vector<std::string>& device_names) {
+ir::Graph place_nodes(const ir::Graph& graph, const std::vector<std::string>& device_names,
+                      const std::vector<std::uint16_t>& input_devices) {
   if (device_names.size() <= 1) return graph;
-  Rebuild rebuild(graph);
-  std::vector<std::uint16_t> device(graph.nodes.size(), 0);
-  std::vector<bool> everywhere(graph.nodes.size(), false);
-  absl::flat_hash_map<std::pair<std::uint64_t, std::uint16_t>, ir::Value> copies;
-  for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) {
-    const ir::Node& node = graph.nodes[n];
-    if (node.op == ir::Op::parameter) {
-      rebuild.CopyParameter(n);
-      continue;
-    }
-    rebuild.Copy(n);
-    everywhere[n] = is_everywhere(graph, node, everywhere);
-    if (node.op == ir::Op::copy) {
-      device[n] = device_number(device_names, node.attrs().string(ir::Attr::device));
-      continue;
-    }
-    // The device that holds most of what it reads: the fewest bytes are copied.
-    std::vector<std::int64_t> bytes(device_names.size(), 0);
-    for (ir::Value v : node.inputs) {
-      const ir::Type& type = graph.type(v);
-      if (everywhere[v.node] || !type.shape.is_static()) continue;
-      bytes[device[v.node]] +=
-          1 + type.shape.num_elements() * static_cast<std::int64_t>(byte_size(type.dtype));
-    }
-    for (std::uint16_t d = 0; d < bytes.size(); ++d) {
-      if (bytes[d] > bytes[device[n]]) device[n] = d;
-    }
-    std::vector<std::pair<std::size_t, ir::Value>> replaced;
-    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-      const ir::Value v = node.inputs[i];
-      if (device[v.node] == device[n] || graph.nodes[v.node].op == ir::Op::constant) continue;
-      if (everywhere[v.node] && runs_in_kernel(node)) continue;
-      const auto key = std::make_pair(std::uint64_t{v.node} << 32 | v.result, device[n]);
-      auto it = copies.find(key);
-      if (it == copies.end()) {
-        // The copy must stand before its reader: the reader is appended anew behind it.
-        rebuild.to().nodes.pop_back();
-        const ir::Value copy =
-            rebuild.Add(ir::Op::copy, {rebuild.Get(v)}, {{ir::Attr::device, device_names[device[n]]}},
-                        graph.type(v), node.location);
-        it = copies.emplace(key, copy).first;
-        rebuild.Copy(n);
-      }
-      replaced.emplace_back(i, it->second);
-    }
-    const std::uint32_t last = static_cast<std::uint32_t>(rebuild.to().nodes.size() - 1);
-    for (const auto& [i, copy] : replaced) rebuild.to().nodes[last].inputs[i] = copy;
-  }
-  return rebuild.Finish();
+  return Placement(graph, device_names, input_devices).Run();
 }
 
 }  // namespace leat::compiler

@@ -42,6 +42,8 @@ struct ContextOptions {
   // Of the engine that the Context makes, see EngineOptions.
   int workers = 0;                       // threads that compute at once; 0: as many as this process may use
   int cpu_devices = 1;                   // cpu:0, and virtual CPUs with memory of their own
+  int gpu_devices = 0;                   // GPUs to use, as gpu:0, ...; more than there are is an error
+  std::string cuda_driver{};             // library of the CUDA driver; empty: the system's
   std::int64_t max_bytes_in_flight = 0;  // bound on the memory of runs in flight; 0: none
   int max_runs_in_flight = 0;            // bound on runs in flight; 0: 1024
   std::int64_t memory_limit = 0;         // bytes per device, in tensors and caches; 0: none

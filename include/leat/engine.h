@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "leat/status.h"
 
@@ -45,6 +46,8 @@ struct EngineOptions {
   /// while a caller helps in a wait it takes the seat of one of them.
   int workers = 0;
   int cpu_devices = 1;            // cpu:0, and virtual CPUs with memory of their own
+  int gpu_devices = 0;            // GPUs to use, as gpu:0, ...; more than there are is an error
+  std::string cuda_driver{};      // library of the CUDA driver; empty: $LEAT_CUDA_DRIVER, else libcuda.so.1
   std::int64_t memory_limit = 0;  // bytes per device, in tensors and caches; 0: none
   std::int64_t max_bytes_in_flight =
       0;                       // sum of the peaks of started runs; 0: none. A larger run goes alone.
@@ -60,7 +63,8 @@ struct EngineOptions {
 
 class Engine {
  public:
-  /// Throws invalid_argument for options out of range, resource_exhausted if its threads cannot start.
+  /// Throws invalid_argument for options out of range, not_found where a GPU cannot be had (and why),
+  /// resource_exhausted if its threads cannot start.
   explicit Engine(EngineOptions options = {});
 
   const EngineOptions& options() const;

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "leat/status.h"
 
@@ -45,5 +46,13 @@ StatusOr<GpuDescription> parse_gpu_description(std::string_view text);
 
 /// What parse_gpu_description reads.
 std::string print(const GpuDescription& gpu);
+
+class Driver;
+/// A device as its driver describes it. Its architecture is the newest that Leat compiles for and the device
+/// runs; failed_precondition where it is older than all.
+StatusOr<GpuDescription> describe_device(const Driver& driver, int ordinal);
+/// "gpu:0: NVIDIA H200, sm_90, 132 multiprocessors, 139 GiB", or why it cannot be used; none without a
+/// driver.
+std::vector<std::string> describe_gpus();
 
 }  // namespace leat::runtime::cuda

@@ -59,8 +59,13 @@ void Buffer::Destroy() noexcept {
   if (deleter) deleter();
 }
 
-Memory::Memory(DeviceId device, std::shared_ptr<Allocator> allocator, std::int64_t limit)
-    : device_(device), allocator_(allocator ? std::move(allocator) : default_allocator()), limit_(limit) {}
+bool Buffer::on_device() const { return memory_ != nullptr && memory_->on_device(); }
+
+Memory::Memory(DeviceId device, std::shared_ptr<Allocator> allocator, std::int64_t limit, bool on_device)
+    : device_(device),
+      allocator_(allocator ? std::move(allocator) : default_allocator()),
+      limit_(limit),
+      on_device_(on_device) {}
 
 Memory::~Memory() { Trim(); }
 

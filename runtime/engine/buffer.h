@@ -39,6 +39,8 @@ class Buffer final : public RefCounted {
   DeviceId device() const { return device_; }
   /// Memory of the user's; `deleter` (may be empty) runs once, when the last Ref goes.
   static Ref<Buffer> Wrap(void* data, std::size_t bytes, std::function<void()> deleter);
+  /// Whether the host cannot read it: it is on a GPU.
+  bool on_device() const;
   /// Whether it is wrapped memory, which nobody but its owner may recycle.
   bool wrapped() const { return memory_ == nullptr; }
 
@@ -66,7 +68,8 @@ struct MemoryStats {
 class Memory final : public RefCounted {
  public:
   /// `limit` bounds live and cached bytes together; 0: none.
-  Memory(DeviceId device, std::shared_ptr<Allocator> allocator, std::int64_t limit);
+  /// `on_device`: the host cannot read it.
+  Memory(DeviceId device, std::shared_ptr<Allocator> allocator, std::int64_t limit, bool on_device = false);
   ~Memory() override;
   /// A block of `bytes` (0 gives a valid empty one); resource_exhausted, naming the sizes, when over the
   /// limit or when the allocator has none.
@@ -78,6 +81,7 @@ class Memory final : public RefCounted {
   MemoryStats stats() const;
   std::int64_t limit() const { return limit_; }
   DeviceId device() const { return device_; }
+  bool on_device() const { return on_device_; }
 
  private:
   friend class Buffer;
@@ -94,6 +98,7 @@ class Memory final : public RefCounted {
   const DeviceId device_;
   const std::shared_ptr<Allocator> allocator_;
   const std::int64_t limit_;
+  const bool on_device_;
   std::atomic<std::int64_t> live_bytes_{0}, peak_bytes_{0}, cached_bytes_{0}, system_allocations_{0};
   std::atomic<bool> closed_{false};
   std::array<SizeClass, kClasses> classes_;

@@ -6,6 +6,7 @@
 #include <system_error>
 #include <thread>
 
+#include "runtime/cuda/gpu.h"
 #include "runtime/engine/cpu_count.h"
 #include "runtime/engine/engine_core.h"
 #include "runtime/engine/fp_environment.h"
@@ -67,6 +68,25 @@ bool help_anyone(EngineCore& core) {
   return item != kNoItem;
 }
 
+// The GPUs that are asked for; what cannot be had is an error.
+StatusOr<std::vector<std::shared_ptr<cuda::Gpu>>> open_gpus(const EngineOptions& options) {
+  std::vector<std::shared_ptr<cuda::Gpu>> gpus;
+  if (options.gpu_devices == 0) return gpus;
+  const std::string who = "engine: " + std::to_string(options.gpu_devices) + " GPUs are asked for, but ";
+  const StatusOr<std::shared_ptr<const cuda::Driver>> driver = cuda::Driver::Open(options.cuda_driver);
+  if (!driver.ok()) return Status(Code::not_found, who + driver.status().message());
+  if ((*driver)->device_count() < options.gpu_devices) {
+    return Status(Code::not_found,
+                  who + (*driver)->path() + " has " + std::to_string((*driver)->device_count()));
+  }
+  for (int g = 0; g < options.gpu_devices; ++g) {
+    StatusOr<std::shared_ptr<cuda::Gpu>> gpu = cuda::Gpu::Create(*driver, g);
+    if (!gpu.ok()) return Status(gpu.status().code(), who + gpu.status().message());
+    gpus.push_back(*std::move(gpu));
+  }
+  return gpus;
+}
+
 }  // namespace
 
 StatusOr<std::unique_ptr<Engine>> Engine::Create(EngineOptions options) {
@@ -75,6 +95,7 @@ StatusOr<std::unique_ptr<Engine>> Engine::Create(EngineOptions options) {
   };
   if (options.workers < 0 || options.workers > 4096) return bad("workers must be 0 to 4096");
   if (options.cpu_devices < 1 || options.cpu_devices > 256) return bad("cpu_devices must be 1 to 256");
+  if (options.gpu_devices < 0 || options.gpu_devices > 64) return bad("gpu_devices must be 0 to 64");
   if (options.memory_limit < 0 || options.max_bytes_in_flight < 0) return bad("a limit is negative");
   if (options.max_runs_in_flight < 0 || options.max_runs_in_flight > static_cast<int>(kRunSlots)) {
     return bad("max_runs_in_flight must be 0 to " + std::to_string(kRunSlots));
@@ -84,7 +105,9 @@ StatusOr<std::unique_ptr<Engine>> Engine::Create(EngineOptions options) {
   if (options.max_runs_in_flight == 0) options.max_runs_in_flight = kDefaultRunsInFlight;
   if (!options.allocator) options.allocator = default_allocator();
   try {
-    auto core = std::make_shared<EngineCore>(std::move(options));
+    StatusOr<std::vector<std::shared_ptr<cuda::Gpu>>> gpus = open_gpus(options);
+    if (!gpus.ok()) return gpus.status();
+    auto core = std::make_shared<EngineCore>(std::move(options), *std::move(gpus));
     core->pool.Start(core);
     return std::unique_ptr<Engine>(new Engine(std::move(core)));
   } catch (const std::bad_alloc&) {
@@ -121,6 +144,10 @@ void Engine::Stop() {
     if (core->pool.synchronous()) core->pool.Drain();
     core->admission.AwaitIdle([&] { return core->pool.jobs_pending() == 0; });
     core->timer.Stop();
+    // A thread of a driver may still be leaving the pool's queue.
+    for (const std::shared_ptr<cuda::Gpu>& gpu : core->gpus) {
+      if (gpu) gpu->Quiesce();
+    }
     core->pool.Stop();
     core->instances.Trim(true);
     for (const Ref<Memory>& memory : core->memories) memory->Close();
@@ -179,8 +206,12 @@ Status Engine::RunInline(RunRequest request) {
     stillborn(core_, std::move(request), s);
     return s;
   }
-  if (!std::all_of(request.inputs.begin(), request.inputs.end(),
-                   [](const Ref<Value>& v) { return v->done(); })) {
+  const auto here = [&](const Ref<Value>& v) {
+    return v->done() && (v->state() != Value::State::ready || core_->on_host(v->content().device()));
+  };
+  // What a device does is waited for asleep.
+  if ((request.program && request.program->graph && request.program->graph->queued) ||
+      !std::all_of(request.inputs.begin(), request.inputs.end(), here)) {
     const Ref<Run> run = Submit(std::move(request));
     if (Status s = run->Wait(); !s.ok()) return s;
     return run->status();
@@ -231,6 +262,20 @@ Memory& Engine::memory(DeviceId device) { return *core_->memories[device]; }
 int Engine::workers() const { return core_->pool.workers(); }
 int Engine::devices() const { return static_cast<int>(core_->memories.size()); }
 const EngineOptions& Engine::options() const { return core_->options; }
+
+std::vector<std::string> Engine::device_names() const {
+  std::vector<std::string> names;
+  int cpus = 0, gpus = 0;
+  for (const std::shared_ptr<cuda::Gpu>& gpu : core_->gpus)
+    names.push_back(gpu ? "gpu:" + std::to_string(gpus++) : "cpu:" + std::to_string(cpus++));
+  return names;
+}
+
+const cuda::Gpu* Engine::gpu(DeviceId device) const { return core_->gpus[device].get(); }
+
+Ref<Value> Engine::OnHost(const Ref<Value>& value, const Ref<RunGroup>& group) {
+  return core_->Move(value, 0, group);
+}
 
 EngineStats Engine::stats() const {
   EngineStats s;

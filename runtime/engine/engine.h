@@ -41,6 +41,9 @@ struct EngineStats {
 };
 
 class EngineCore;
+namespace cuda {
+class Gpu;  // runtime/cuda/gpu.h
+}  // namespace cuda
 
 class Engine {
  public:
@@ -74,6 +77,12 @@ class Engine {
   Memory& memory(DeviceId device = 0);
   int workers() const;
   int devices() const;
+  /// "cpu:0", "cpu:1", ..., "gpu:0", ... by number.
+  std::vector<std::string> device_names() const;
+  /// Null for a CPU.
+  const cuda::Gpu* gpu(DeviceId device) const;
+  /// `value` where the host can read it: itself, or a copy that is on its way.
+  Ref<Value> OnHost(const Ref<Value>& value, const Ref<RunGroup>& group = {});
   const EngineOptions& options() const;
   EngineStats stats() const;
   /// Gives cached blocks and idle arenas back.

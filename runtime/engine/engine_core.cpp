@@ -12,10 +12,20 @@ namespace {
 
 std::atomic<std::uint32_t> forks{0};
 
-Memories make_memories(const EngineOptions& options) {
+Gpus make_gpus(const EngineOptions& options, std::vector<std::shared_ptr<cuda::Gpu>> gpus) {
+  Gpus all(static_cast<std::size_t>(options.cpu_devices));
+  all.insert(all.end(), gpus.begin(), gpus.end());
+  return all;
+}
+
+Memories make_memories(const EngineOptions& options, const Gpus& gpus) {
   Memories memories;
   for (int d = 0; d < options.cpu_devices; ++d) {
     memories.push_back(make_ref<Memory>(static_cast<DeviceId>(d), options.allocator, options.memory_limit));
+  }
+  for (std::size_t d = memories.size(); d < gpus.size(); ++d) {
+    memories.push_back(
+        make_ref<Memory>(static_cast<DeviceId>(d), gpus[d]->MakeAllocator(), options.memory_limit, true));
   }
   return memories;
 }
@@ -28,11 +38,12 @@ std::uint32_t fork_generation() {
   return forks.load(std::memory_order_relaxed);
 }
 
-EngineCore::EngineCore(EngineOptions o)
+EngineCore::EngineCore(EngineOptions o, std::vector<std::shared_ptr<cuda::Gpu>> found)
     : options(std::move(o)),
-      memories(make_memories(options)),
+      gpus(make_gpus(options, std::move(found))),
+      memories(make_memories(options, gpus)),
       admission(options.max_bytes_in_flight, options.max_runs_in_flight),
-      instances(memories),
+      instances(memories, gpus),
       pool(*this, options),
       fork_generation_(runtime::fork_generation()) {}
 

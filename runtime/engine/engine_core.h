@@ -19,7 +19,8 @@ namespace leat::runtime {
 
 class EngineCore final : public Pool::Client, public std::enable_shared_from_this<EngineCore> {
  public:
-  explicit EngineCore(EngineOptions options);
+  /// `gpus` follow the CPUs in number.
+  EngineCore(EngineOptions options, std::vector<std::shared_ptr<cuda::Gpu>> gpus);
   ~EngineCore();
 
   // Pool::Client
@@ -35,7 +36,13 @@ class EngineCore final : public Pool::Client, public std::enable_shared_from_thi
   Status CheckUsable() const;
   std::vector<TraceEvent> TakeTrace();
 
+  bool on_host(DeviceId device) const { return gpus[device] == nullptr; }
+  /// The content of `value` on another device, once it is there: a run of its own copies it. Its errors are
+  /// those of `value`, or of the copy. What is on a device already stays.
+  Ref<Value> Move(const Ref<Value>& value, DeviceId to, const Ref<RunGroup>& group);
+
   const EngineOptions options;
+  const Gpus gpus;
   Memories memories;
   Admission admission;
   InstancePool instances;

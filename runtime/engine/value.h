@@ -65,6 +65,12 @@ class Value final : public RefCounted {
   Status Wait();
   Status WaitUntil(Clock::time_point deadline);
 
+  /// Where the content will be, as far as is known while it is pending; -1 is not known.
+  std::int16_t device_hint() const { return device_hint_.load(std::memory_order_relaxed); }
+  void SetDeviceHint(DeviceId device) {
+    device_hint_.store(static_cast<std::int16_t>(device), std::memory_order_relaxed);
+  }
+
   /// The run that will write it; null once done, or where something else will.
   Ref<Run> producer() const;
 
@@ -78,7 +84,8 @@ class Value final : public RefCounted {
   void Unlock() const { lock_.clear(std::memory_order_release); }
 
   std::atomic<State> state_{State::pending};
-  mutable std::atomic_flag lock_;                  // guards what follows
+  mutable std::atomic_flag lock_;  // guards what follows, but for the hint
+  std::atomic<std::int16_t> device_hint_{-1};
   mutable std::atomic<std::uint32_t> waiters_{0};  // threads in Wait, which sleep on it
   RunState* producer_ = nullptr;                   // alive while this is pending
   Ref<Buffer> buffer_;

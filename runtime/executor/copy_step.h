@@ -18,4 +18,9 @@ struct CopyPlan {
 /// REQUIRES: bytes >= 0.
 CopyPlan plan_copy(std::int64_t bytes);
 
+/// A program that copies its input, on one device, to its output on another. `from_gpu`, `to_gpu`: which of
+/// them are GPUs; not none.
+std::shared_ptr<const Program> make_copy_program(DeviceId from, bool from_gpu, DeviceId to, bool to_gpu,
+                                                 std::int64_t bytes);
+
 }  // namespace leat::runtime

@@ -6,7 +6,8 @@
 
 namespace leat::runtime {
 
-StatusOr<std::unique_ptr<Instance>> make_instance(const Program& program, const Memories& memories) try {
+StatusOr<std::unique_ptr<Instance>> make_instance(const Program& program, const Memories& memories,
+                                                  const Gpus& gpus) try {
   const StepGraph& graph = *program.graph;
   auto instance = std::make_unique<Instance>();
   for (std::size_t d = 0; d < program.arena_bytes.size(); ++d) {
@@ -18,6 +19,16 @@ StatusOr<std::unique_ptr<Instance>> make_instance(const Program& program, const 
     if (!arena.ok()) return arena.status().WithNote("for the temporaries of " + program.name);
     instance->arenas.push_back(*std::move(arena));
     instance->arena_bytes += program.arena_bytes[d];
+  }
+  if (graph.queued) {
+    instance->gpus.resize(gpus.size());
+    for (const Step& step : program.steps) {
+      if (!step.body || !step.body->queued() || instance->gpus[step.device]) continue;
+      StatusOr<std::unique_ptr<cuda::GpuRun>> made =
+          cuda::GpuRun::Create(gpus[step.device], program, step.device);
+      if (!made.ok()) return made.status();
+      instance->gpus[step.device] = *std::move(made);
+    }
   }
   instance->pending.reset(new std::atomic<std::uint32_t>[graph.records.size()]);
   for (std::size_t s = 0; s < graph.records.size(); ++s) {
@@ -57,10 +68,10 @@ StatusOr<std::unique_ptr<Instance>> InstancePool::Take(const std::shared_ptr<con
       return instance;
     }
   }
-  StatusOr<std::unique_ptr<Instance>> made = make_instance(*program, memories_);
+  StatusOr<std::unique_ptr<Instance>> made = make_instance(*program, memories_, gpus_);
   if (made.ok() || made.status().code() != Code::resource_exhausted) return made;
   Trim(true);  // idle arenas of other programs may be what is in the way
-  return make_instance(*program, memories_);
+  return make_instance(*program, memories_, gpus_);
 }
 
 void InstancePool::Give(const std::shared_ptr<const Program>& program, std::unique_ptr<Instance> instance) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "leat/status.h"
+#include "runtime/cuda/gpu_run.h"
 #include "runtime/engine/buffer.h"
 #include "runtime/executor/step_graph.h"
 
@@ -33,6 +34,7 @@ struct Instance {
   std::unique_ptr<std::atomic<bool>[]> skipped;           // per output: a writer did not run
   std::vector<Ref<Buffer>> arenas;                        // per device of the program
   std::int64_t arena_bytes = 0;
+  std::vector<std::unique_ptr<cuda::GpuRun>> gpus;  // per device of the engine; empty without steps on a GPU
   // Of the run at hand; empty at rest.
   std::vector<Ref<Buffer>> outputs;  // per output ordinal: what its steps write
   std::vector<Ref<Buffer>> inputs;   // contents, until the run is at rest
@@ -45,14 +47,16 @@ struct Instance {
   }
 };
 
-using Memories = std::vector<Ref<Memory>>;  // per device
+using Memories = std::vector<Ref<Memory>>;             // per device
+using Gpus = std::vector<std::shared_ptr<cuda::Gpu>>;  // per device; null for a CPU
 
 /// A new instance with its arenas.
-StatusOr<std::unique_ptr<Instance>> make_instance(const Program& program, const Memories& memories);
+StatusOr<std::unique_ptr<Instance>> make_instance(const Program& program, const Memories& memories,
+                                                  const Gpus& gpus);
 
 class InstancePool {
  public:
-  explicit InstancePool(const Memories& memories) : memories_(memories) {}
+  InstancePool(const Memories& memories, const Gpus& gpus) : memories_(memories), gpus_(gpus) {}
   StatusOr<std::unique_ptr<Instance>> Take(const std::shared_ptr<const Program>& program);
   void Give(const std::shared_ptr<const Program>& program, std::unique_ptr<Instance> instance);
   /// Drops idle instances: of dead programs, or all.
@@ -64,6 +68,7 @@ class InstancePool {
     std::vector<std::unique_ptr<Instance>> idle;
   };
   const Memories& memories_;
+  const Gpus& gpus_;
   std::mutex mutex_;
   std::unordered_map<std::uint64_t, Entry> entries_;  // by StepGraph::id
   std::size_t sweep_at_ = 64;                         // entries, when the dead ones are looked for

@@ -12,6 +12,7 @@ inline constexpr std::uint32_t kRunSlots = 4095;  // slot 4095 is never used, so
 // Length 0: the step `id` is ready. Up to kMostEdges: release that many edges, from edge `id` on.
 inline constexpr std::uint32_t kMostEdges = 0xfff00;
 inline constexpr std::uint32_t kHelpSplit = 0xfff01;  // take part in split step `id`
+inline constexpr std::uint32_t kResume = 0xfff02;     // the second half of step `id`, which was deferred
 
 constexpr Item make_item(std::uint32_t slot, std::uint32_t length, std::uint32_t id) {
   return (static_cast<Item>(slot) << 52) | (static_cast<Item>(length) << 32) | id;

@@ -125,7 +125,11 @@ StatusOr<std::unique_ptr<PreparedRun>> PreparedRun::Create(Engine& engine,
                     "the program uses device " + std::to_string(b.device) + ", which the engine has not");
     }
   }
-  StatusOr<std::unique_ptr<Instance>> instance = make_instance(*program, core->memories);
+  if (program->graph->queued) {
+    return Status(Code::unimplemented,
+                  "a prepared run (RunInto) drives CPUs only, and this program has steps on a GPU");
+  }
+  StatusOr<std::unique_ptr<Instance>> instance = make_instance(*program, core->memories, core->gpus);
   if (!instance.ok()) return instance.status();
   return std::unique_ptr<PreparedRun>(
       std::make_unique<Prepared>(core, std::move(program), *std::move(instance)));

@@ -37,6 +37,14 @@ Status RunState::Prepare() {
                       std::to_string(core_->memories.size()));
     }
   }
+  if (p.graph->queued) {
+    for (const Step& step : p.steps) {
+      if (step.body && step.body->queued() && core_->on_host(step.device)) {
+        return mismatch(p.name + " has a step on GPU " + std::to_string(step.device) +
+                        ", which is a CPU here");
+      }
+    }
+  }
   for (std::uint32_t d : request.donate) {
     if (d >= p.inputs.size()) return mismatch("donated input " + std::to_string(d) + " does not exist");
   }
@@ -60,6 +68,7 @@ Status RunState::Prepare() {
                                                 std::to_string(limit));
   }
   faults.emplace(p, &request.locate);
+  if (core_->gpus.back() != nullptr) MoveInputs();
   if (std::all_of(request.inputs.begin(), request.inputs.end(),
                   [](const Ref<Value>& v) { return v->done(); })) {
     return {};
@@ -71,6 +80,27 @@ Status RunState::Prepare() {
     request.inputs[i]->OnDone([run = Ref<RunState>::Share(this), i](Value&) { run->InputDone(i); });
   }
   return {};
+}
+
+void RunState::MoveInputs() {
+  const Program& p = *program;
+  for (std::size_t o = 0; o < p.outputs.size(); ++o)
+    request.outputs[o]->SetDeviceHint(p.buffers[p.outputs[o]].device);
+  for (std::size_t i = 0; i < p.inputs.size(); ++i) {
+    const DeviceId wanted = p.buffers[p.inputs[i]].device;
+    const Ref<Value>& value = request.inputs[i];
+    const Value::State state = value->state();
+    int there = value->device_hint();
+    if (state == Value::State::poisoned || state == Value::State::failed) continue;
+    if (state == Value::State::ready) there = value->content().device();
+    if (there >= 0 &&
+        (there == wanted || (core_->on_host(static_cast<DeviceId>(there)) && core_->on_host(wanted)))) {
+      continue;
+    }
+    Ref<Value> moved = core_->Move(value, wanted, request.group);
+    const std::lock_guard lock(mutex_);
+    request.inputs[i] = std::move(moved);
+  }
 }
 
 bool RunState::InputsOnTheWay() const {
@@ -86,6 +116,11 @@ StatusOr<Ref<Buffer>> RunState::InputBuffer(std::uint32_t input, const Ref<Buffe
                     std::to_string(content->bytes()) + " bytes, " + std::to_string(info.bytes) + " expected");
   }
   if (content->wrapped() || content->device() == info.device) return content;
+  if (!core_->on_host(content->device()) || !core_->on_host(info.device)) {
+    return Status(Code::internal, "input " + std::to_string(input) + " of " + program->name +
+                                      " is on device " + std::to_string(content->device()) + ", not " +
+                                      std::to_string(info.device));
+  }
   // Where a value is need not be known when its readers are planned.
   StatusOr<Ref<Buffer>> moved = Allocate(info.device, bytes);
   if (moved.ok()) std::memcpy((*moved)->data(), content->data(), bytes);
@@ -107,6 +142,10 @@ StatusOr<Ref<Buffer>> RunState::OutputBuffer(std::uint32_t ordinal) {
     if (given->bytes() < static_cast<std::size_t>(info.bytes)) {
       return mismatch(who + " has " + std::to_string(given->bytes()) + " bytes, " +
                       std::to_string(info.bytes) + " needed");
+    }
+    if (!core_->on_host(info.device) && core_->on_host(given->device())) {
+      return Status(Code::unimplemented, who + " is memory of the host, and the output is on GPU " +
+                                             std::to_string(info.device) + ": move it to a CPU first");
     }
     for (const Ref<Value>& input : request.inputs) {
       const Ref<Buffer> content = input->buffer();
@@ -149,13 +188,16 @@ Status RunState::Bind() {
     instance->writers[o].store(g.output_writers[o], std::memory_order_relaxed);
     instance->skipped[o].store(false, std::memory_order_relaxed);
   }
+  for (const std::unique_ptr<cuda::GpuRun>& gpu : instance->gpus) {
+    if (gpu) gpu->Begin();
+  }
   records = g.records.data();
   edges = g.edges.data();
   pending = instance->pending.get();
   pointers = instance->pointers.get();
   single = gates_ ? 0 : kSingle;
   const EngineOptions& options = core_->options;
-  serial = !gates_ && !options.always_concurrent &&
+  serial = !gates_ && !g.queued && !options.always_concurrent &&
            (core_->pool.workers() <= 1 || g.is_chain ||
             (g.cost_known && !g.user_code &&
              g.total_cost_ns <= std::max(EngineCore::kSerialNs, EngineCore::kSerialStepNs * g.step_count)));

@@ -154,6 +154,12 @@ void RunState::Complete(std::uint32_t ordinal, const Ref<Buffer>& content) {
                                               " bytes, " + std::to_string(bytes) + " needed"));
       return;
     }
+    if (!core_->on_host(content->device())) {
+      Fail(Status(Code::unimplemented,
+                  "output " + std::to_string(ordinal) + " of " + program->name +
+                      " is an input on a GPU, and the buffer given is memory of the host"));
+      return;
+    }
     if (bytes > 0) std::memcpy(given->data(), content->data(), bytes);
     value.SetReady(nullptr);
     return;
@@ -222,6 +228,9 @@ void RunState::Finish() {
   if (instance) {
     instance->inputs.clear();
     instance->outputs.clear();
+    for (const std::unique_ptr<cuda::GpuRun>& gpu : instance->gpus) {
+      if (gpu) gpu->AtRest();
+    }
     core_->instances.Give(program, std::move(instance));
   }
   {

@@ -69,6 +69,8 @@ class RunState final : public Run {
   bool InputsOnTheWay() const;
   bool failed() const { return attention.load(std::memory_order_seq_cst) & stopping; }
 
+  EngineCore& core() const { return *core_; }
+
   // Called while running, by the executor.
   /// A step that writes outputs is over: fulfils those of which it was the last writer.
   void OutputsWritten(std::uint32_t step);
@@ -115,7 +117,10 @@ class RunState final : public Run {
   void ResolveInput(std::uint32_t input);
   void FulfilOutput(std::uint32_t ordinal, const Ref<Buffer>& buffer);
   void Complete(std::uint32_t ordinal, const Ref<Buffer>& content);
-  /// The content of an input where the plan reads it: itself, or a copy on that device.
+  /// Replaces the inputs that are on another device than the plan reads them on, where a GPU is one of the
+  /// two, by copies that are on their way.
+  void MoveInputs();
+  /// The content of an input where the plan reads it: itself, or a copy on another CPU.
   StatusOr<Ref<Buffer>> InputBuffer(std::uint32_t input, const Ref<Buffer>& content) const;
   StatusOr<Ref<Buffer>> Allocate(DeviceId device, std::size_t bytes) const;
   StatusOr<Ref<Buffer>> OutputBuffer(std::uint32_t ordinal);

@@ -97,6 +97,12 @@ class Builder {
       g_->total_cost_ns += step.cost_ns;
       if (step.cost_ns <= 0) g_->cost_known = false;
       if (may_run_user_code(*step.body)) g_->user_code = true;
+      if (step.body->queued()) {
+        g_->queued = true;
+        if (step.body->defers()) r.flags |= StepRecord::defers;
+        if (step.body->settles()) r.flags |= StepRecord::settles;
+        continue;  // the host's part of it is short
+      }
       if (step.cost_ns <= 0 || step.cost_ns >= kHeavyNs) r.flags |= StepRecord::heavy;
       AddSplit(step, r);
     }

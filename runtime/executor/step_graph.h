@@ -34,6 +34,8 @@ struct StepRecord {
     split = 4,          // `units` indexes StepGraph::splits
     last = 8,           // the virtual end
     sink = 16,          // nothing waits for it but the counted end
+    defers = 32,        // over only after a second half (StepBody::Finish)
+    settles = 64,       // runs also where the run is stopping
   };
   const StepBody* body;  // null: nothing to run
   std::int64_t units;
@@ -66,6 +68,7 @@ struct StepGraph {
   bool cost_known = true;  // every body has a cost estimate
   bool is_chain = false;   // nothing could ever overlap
   bool user_code = false;  // some body may run user code
+  bool queued = false;     // some body only queues its work
   /// Where the address of input i (then of output o, at index inputs + o) stands in the pointer table:
   /// patches[patch_begin[k] .. patch_begin[k+1]).
   std::vector<std::uint32_t> patch_begin, patches;

@@ -10,6 +10,7 @@
 #include <new>
 #include <utility>
 
+#include "runtime/cuda/gpu_run.h"
 #include "runtime/engine/engine_core.h"
 #include "runtime/engine/futex.h"
 #include "runtime/executor/items.h"
@@ -25,9 +26,21 @@ class Context final : public StepContext {
   bool stopping() const override {
     return run->attention.load(std::memory_order_relaxed) & RunState::stopping;
   }
+  std::uint32_t step_ordinal() const override { return step; }
+  cuda::GpuRun* gpu(DeviceId device) override { return run->instance->gpus[device].get(); }
+  const StreamUse& stream_use() const override { return run->program->stream_uses[step]; }
+  std::optional<Resume> Defer() override {
+    if (!may_defer) return std::nullopt;
+    deferred = true;
+    return Resume{[](void* engine, std::uint64_t item) { static_cast<EngineCore*>(engine)->pool.Push(item); },
+                  &run->core(), make_item(run->slot, kResume, step)};
+  }
+  void KeepTurn() override { deferred = false; }
   RunState* run = nullptr;
   std::uint32_t step = 0;
   std::int64_t first_unit = 0;
+  bool may_defer = false;
+  bool deferred = false;
 };
 
 [[gnu::noinline, gnu::cold]] Status thrown() {
@@ -110,6 +123,7 @@ class Recording {
 // Whether a step runs at all; if not, what it would have written is accounted for.
 bool may_run(RunState& run, std::uint32_t step) {
   const std::uint32_t attention = run.attention.load(std::memory_order_acquire);
+  if (attention == 0 || (run.records[step].flags & StepRecord::settles)) return true;
   if (attention & RunState::stopping) return false;
   if (!(attention & RunState::tainted)) return true;
   const std::optional<std::uint32_t> bad = run.faults->BadInput(step);
@@ -117,8 +131,26 @@ bool may_run(RunState& run, std::uint32_t step) {
   return !bad;
 }
 
-// The whole of a step, where something about it is out of the ordinary.
-[[gnu::noinline]] void run_whole(Worker* me, RunState& run, Context& context, std::uint32_t step,
+// Poisons what the work on a device, which is done up to `step`, has turned out to be a fault of.
+[[gnu::noinline]] void collect_faults(RunState& run, Context& context, std::uint32_t step) {
+  const Program& p = *run.program;
+  for (std::uint32_t s : p.stream_uses[step].faults) {
+    context.step = s;
+    run.records[s].body->CollectFaults(context);
+  }
+  // What was queued behind a fault has computed from nothing.
+  if (run.attention.load(std::memory_order_acquire) & RunState::tainted) {
+    for (std::uint32_t s = 0; s < p.steps.size(); ++s) {
+      if (!p.steps[s].body || !p.steps[s].body->queued()) continue;
+      if (const std::optional<std::uint32_t> bad = run.faults->BadInput(s)) run.faults->Spread(s, *bad);
+    }
+  }
+  context.step = step;
+}
+
+// The whole of a step, where something about it is out of the ordinary. False where its second half comes
+// later, maybe already on another thread: then the run may be over.
+[[gnu::noinline]] bool run_whole(Worker* me, RunState& run, Context& context, std::uint32_t step,
                                  std::int64_t units) {
   const StepRecord& r = run.records[step];
   if (may_run(run, step) && r.body) {
@@ -129,9 +161,28 @@ bool may_run(RunState& run, std::uint32_t step) {
     context.step = step;
     context.first_unit = 0;
     context.pointers = run.pointers + r.first_use;
+    context.deferred = false;
     Status s = invoke(r, context, 0, units);
-    recording.End(0, units);
     if (me) me->current.store(0, std::memory_order_relaxed);
+    if (std::exchange(context.deferred, false)) return false;
+    recording.End(0, units);
+    if (!s.ok()) run.StepFault(step, std::move(s), 0);
+    if (r.flags & StepRecord::defers) collect_faults(run, context, step);
+  }
+  if (r.flags & StepRecord::writes_output) run.OutputsWritten(step);
+  return true;
+}
+
+// The second half of a step on a device.
+[[gnu::noinline]] void resume(Worker& me, RunState& run, Context& context, std::uint32_t step) {
+  const StepRecord& r = run.records[step];
+  collect_faults(run, context, step);
+  if (may_run(run, step)) {
+    Recording recording(&me, run, step);
+    context.first_unit = 0;
+    context.pointers = run.pointers + r.first_use;
+    Status s = r.body->Finish(context);
+    recording.End(0, 1);
     if (!s.ok()) run.StepFault(step, std::move(s), 0);
   }
   if (r.flags & StepRecord::writes_output) run.OutputsWritten(step);
@@ -211,7 +262,9 @@ namespace {
 class Walker {
  public:
   Walker(EngineCore& core, Worker& me)
-      : core_(core), pool_(core.pool), me_(me), alone_(core.pool.workers() <= 1) {}
+      : core_(core), pool_(core.pool), me_(me), alone_(core.pool.workers() <= 1) {
+    context_.may_defer = !core.pool.synchronous();
+  }
 
   /// Runs `item` and all that it makes ready until this thread has nothing left.
   void Go(Item item) {
@@ -337,6 +390,9 @@ class Walker {
           first_ = id;
           left_ = length;
           id = FromRange();
+        } else if (length == kResume) {
+          resume(me_, *run_, context_, id);
+          done = true;
         } else if (!take_part(pool_, me_, *run_, context_, id)) {
           id = kNone;
         } else {
@@ -410,10 +466,7 @@ class Walker {
       expose_all(pool_, me_);
       me_.fuel -= std::min(me_.fuel, 64u);
     }
-    if (!(r.flags & StepRecord::split)) {
-      run_whole(&me_, *run_, context_, id, r.units);
-      return true;
-    }
+    if (!(r.flags & StepRecord::split)) return run_whole(&me_, *run_, context_, id, r.units);
     if (may_run(*run_, id)) {
       SplitProgress& progress = run_->instance->splits[static_cast<std::size_t>(r.units)];
       progress.next.store(0, std::memory_order_relaxed);

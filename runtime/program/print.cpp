@@ -107,6 +107,7 @@ std::string print(const Program& program) {
   for (std::size_t k = 0; k < program.steps.size(); ++k) {
     const Step& step = program.steps[k];
     s += "  step " + std::to_string(k) + " " + step.name + " on " + std::to_string(step.device);
+    if (step.body && step.body->queued()) s += " stream " + std::to_string(program.stream_uses[k].stream);
     s += list("reads", step, false) + list("writes", step, true);
     if (step.units != 1) {
       s += " units " + std::to_string(step.units) + " grain " + std::to_string(step.grain);

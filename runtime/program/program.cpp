@@ -98,10 +98,16 @@ void add_joins(Program& p) {
     join.uses = {{b, false}};
     join.device = p.buffers[b].device;
     p.steps.push_back(std::move(join));
+    if (!p.stream_uses.empty()) p.stream_uses.emplace_back();
   }
 }
 
 }  // namespace
+
+const StreamUse& StepContext::stream_use() const {
+  static const StreamUse kNone;
+  return kNone;
+}
 
 std::string_view name(Cause cause) {
   switch (cause) {

@@ -8,15 +8,22 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ir/graph.h"
 #include "leat/status.h"
+#include "runtime/program/resume.h"
 
 namespace leat::runtime {
+
+namespace cuda {
+class GpuRun;  // runtime/cuda/gpu_run.h
+}  // namespace cuda
 
 /// An engine's devices are numbered: 0 is cpu:0; virtual CPUs (cpu:1, ...) and GPUs follow.
 using DeviceId = std::uint16_t;
@@ -34,6 +41,14 @@ struct BufferInfo {
   std::shared_ptr<const std::byte[]> data;  // constant
 };
 
+/// A step on a GPU: its stream, and what it waits for there.
+struct StreamUse {
+  std::uint32_t stream = 0;                               // of its device
+  bool signals = false;                                   // others wait for it by an event
+  std::vector<std::pair<std::uint32_t, DeviceId>> waits;  // steps on other streams, with their devices
+  std::vector<std::uint32_t> faults;  // of a step that defers: the steps whose faults are known after it
+};
+
 /// What a step sees of its run.
 class StepContext {
  public:
@@ -45,6 +60,17 @@ class StepContext {
   virtual void Poison(std::size_t use, const Status& fault, std::size_t source = 0) = 0;
   /// Whether this run was cancelled or passed its deadline; long steps look now and then.
   virtual bool stopping() const = 0;
+
+  // For steps on a GPU, which only the engine's runs have.
+  virtual std::uint32_t step_ordinal() const { return 0; }
+  /// REQUIRES: the program has steps on this device.
+  virtual cuda::GpuRun* gpu(DeviceId) { return nullptr; }
+  virtual const StreamUse& stream_use() const;
+  /// From now on Execute is the first half of the step, which is over for the executor once the result is
+  /// called. Nullopt: the step has to wait itself.
+  virtual std::optional<Resume> Defer() { return std::nullopt; }
+  /// Takes Defer back. REQUIRES: its result was not called and never will be.
+  virtual void KeepTurn() {}
 
  protected:
   ~StepContext() = default;
@@ -65,6 +91,18 @@ class StepBody {
   virtual bool MayAlias([[maybe_unused]] std::size_t read, [[maybe_unused]] std::size_t write) const {
     return false;
   }
+
+  // Steps on a GPU (runtime/cuda/gpu_steps.h).
+  /// Execute only queues the work: what follows on the device may be queued at once.
+  virtual bool queued() const { return false; }
+  /// Execute defers: the step is over after Finish, which runs on a thread of the pool.
+  virtual bool defers() const { return false; }
+  virtual Status Finish(StepContext&) const { return {}; }
+  /// Runs although the run is stopping or its inputs have no content.
+  virtual bool settles() const { return false; }
+  /// Whether CollectFaults, which poisons what the work has turned out to be a fault of, has anything to do.
+  virtual bool may_fault() const { return false; }
+  virtual void CollectFaults(StepContext&) const {}
 };
 
 struct Use {
@@ -113,6 +151,7 @@ struct Program {
   std::vector<std::uint32_t> outputs;  // the buffer of each output: its own, an input's (the value is passed
                                        // through) or a constant's; two outputs may name one buffer
   std::vector<Source> sources;
+  std::vector<StreamUse> stream_uses;      // per step; empty without steps on a GPU
   std::vector<std::int64_t> arena_bytes;   // per device
   std::int64_t peak_bytes = 0;             // arenas + outputs: what admission reserves
   std::int64_t best_order_peak_bytes = 0;  // of the best sequential order found, for comparison

@@ -14,6 +14,14 @@ class TileCodeCache final : public compiler::CodeCache {
     if (!code) code = std::make_shared<runtime::KernelCode>(kernel);
     return code;
   }
+  StatusOr<compiler::GpuKernel> GetGpu(const ir::Kernel&, std::span<const std::int64_t>,
+                                       const runtime::cuda::GpuDescription&) override {
+    return Status(Code::unimplemented, "tiles only");
+  }
+  StatusOr<compiler::GpuKernel> GetGpuPairwise(ir::Op, DType, std::int64_t, std::int64_t,
+                                               const runtime::cuda::GpuDescription&) override {
+    return Status(Code::unimplemented, "tiles only");
+  }
   void Compile(const std::shared_ptr<runtime::KernelCode>&) override {}
   Status CompileNow(const std::shared_ptr<runtime::KernelCode>&) override { return {}; }
   compiler::CodeStats stats() const override { return {}; }

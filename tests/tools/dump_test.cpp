@@ -107,6 +107,36 @@ TEST(Info, NamesTheLibrariesAndWhyOneIsAbsent) {
   EXPECT_THAT(leat("info --json").out, StartsWith("{\n"));
 }
 
+TEST(Info, DescribesTheGpusOfTheDriver) {
+  const Command c = shell("LEAT_CUDA_DRIVER='" LEAT_FAKE_CUDA "' '" LEAT_COMMAND "' info");
+  EXPECT_EQ(c.code, 0);
+  EXPECT_THAT(c.out, HasSubstr("found: " LEAT_FAKE_CUDA ", CUDA 12.4, 1 devices"));
+  EXPECT_THAT(c.out, HasSubstr("Fake GPU 0, sm_90, 4 multiprocessors, 0.2 GiB"));
+}
+
+TEST(Dump, ShowsTheStreamsOfAGpuThatIsNotThere) {
+  const std::string path = file("gpu.leat",
+                                "graph @g(%x: f32[64,64]) -> (f32[64,64]) {\n"
+                                "%there = copy %x {device=\"gpu:0\"}\n"
+                                "%y = exp %there\n%back = copy %y {device=\"cpu:0\"}\nreturn %back\n}\n");
+  const Command c = leat("dump '" + path + "' --gpus 1 --stage=program");
+  EXPECT_EQ(c.code, 0) << c.err;
+  EXPECT_THAT(c.out, HasSubstr("exp on 1 stream 0"));
+  EXPECT_THAT(c.out, HasSubstr("launch: "));
+  EXPECT_THAT(c.out, HasSubstr("copy: copy 16384B to the device"));
+  EXPECT_THAT(c.out, HasSubstr("copy: copy 16384B from the device"));
+  EXPECT_THAT(c.out, HasSubstr("(stream)"));
+  const Command none = leat("dump '" + path + "' --stage=program");
+  EXPECT_EQ(none.code, 1);
+  EXPECT_THAT(none.err, HasSubstr("there is no device \"gpu:0\"; devices: cpu:0"));
+}
+
+TEST(Run, AGpuThatIsNotThereIsAnError) {
+  const Command c = shell("LEAT_CUDA_DRIVER=/nowhere '" LEAT_COMMAND "' run lookup.leat --size n=1 --gpus 1");
+  EXPECT_EQ(c.code, 1);
+  EXPECT_THAT(c.err, HasSubstr("1 GPUs are asked for, but no CUDA driver: /nowhere"));
+}
+
 TEST(Ops, ListsTheTable) {
   EXPECT_THAT(leat("ops reduce_sum").out, HasSubstr("sum over dims {dims}"));
   EXPECT_THAT(leat("ops tanh").out, ::testing::Not(HasSubstr("reduce")));

@@ -15,6 +15,7 @@ struct DumpOptions {
   std::string format = "text";
   int workers = 2;
   int devices = 1;
+  int gpus = 0;
   bool fuse = true;
   bool exact = false;
 };
@@ -31,7 +32,10 @@ Status dump(const DumpOptions& options) {
   compiler::CompileOptions compile;
   compile.fuse = options.fuse;
   compile.exact_contractions = options.exact;
-  compile.devices = describe_devices(options.devices, options.workers);
+  const StatusOr<runtime::cuda::GpuDescription> gpu = runtime::cuda::gpu_description(options.arch);
+  if (!gpu.ok()) return gpu.status();
+  compile.devices =
+      describe_devices(options.devices, options.workers, {static_cast<std::size_t>(options.gpus), *gpu});
   const std::unique_ptr<compiler::CodeCache> code = compiler::make_code_cache({});
   const std::string stage = options.stage == "ptx" ? "ptx:" + options.arch : options.stage;
   const StatusOr<std::string> text = frontend::dump(*graph, stage, compile, *code, format);
@@ -50,7 +54,7 @@ void add_dump_command(CLI::App& app, Status* status) {
       ->check(CLI::IsMember(
           {"graph", "optimized", "placed", "fused", "kernels", "llvm", "asm", "ptx", "program", "memory"}))
       ->capture_default_str();
-  command->add_option("--arch", o->arch, "of stage ptx: the GPU that it is for; none is needed")
+  command->add_option("--arch", o->arch, "the GPU that stage ptx and --gpus are for; none is needed")
       ->check(CLI::IsMember({"sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_90a"}))
       ->capture_default_str();
   command->add_option("--format", o->format, "text or dot")
@@ -61,6 +65,9 @@ void add_dump_command(CLI::App& app, Status* status) {
       ->capture_default_str();
   command->add_option("--devices", o->devices, "plan for cpu:0 and virtual CPUs")
       ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  command->add_option("--gpus", o->gpus, "and for gpu:0, ... of --arch, to which the program copies")
+      ->check(CLI::Range(0, 64))
       ->capture_default_str();
   command->add_flag("!--no-fuse", o->fuse, "one op per kernel");
   command->add_flag("--exact-contractions", o->exact, "bit-equal to the interpreter");

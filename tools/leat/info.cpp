@@ -7,27 +7,13 @@
 #include "compiler/code_cache.h"
 #include "ir/ops.h"
 #include "runtime/cpu/contraction.h"
+#include "runtime/cuda/driver.h"
+#include "runtime/cuda/gpu_description.h"
 #include "runtime/engine/engine.h"
 #include "tools/leat/commands.h"
 
 namespace leat::tool {
 namespace {
-
-// Looks a library up as it would be opened; says where it is, or why not.
-std::string find_library(const char* name) {
-  void* handle = ::dlopen(name, RTLD_LAZY | RTLD_LOCAL);
-  if (handle == nullptr) {
-    const char* why = ::dlerror();
-    return std::string("absent: ") + (why == nullptr ? "dlopen gives no reason" : why);
-  }
-  Dl_info where{};
-  std::string found = "found";
-  if (void* symbol = ::dlsym(handle, "cuInit"); symbol != nullptr && ::dladdr(symbol, &where) != 0) {
-    found = std::string("found: ") + where.dli_fname;
-  }
-  ::dlclose(handle);
-  return found;
-}
 
 // Where a library that is loaded lies.
 std::string path_of(const char* name, const char* symbol) {
@@ -66,7 +52,12 @@ Status info(bool json) {
   j["workers"] = (*engine)->workers();
   j["code generator"] = compiler::describe_code_generator();
   j["contractions"] = runtime::cpu::describe_contraction_library() + path_of("libdnnl.so.2", "dnnl_version");
-  j["libcuda.so.1"] = find_library("libcuda.so.1");
+  j["CUDA driver"] = runtime::cuda::describe_driver();
+  for (const std::string& gpu : runtime::cuda::describe_gpus()) j[gpu.substr(0, 5)] = gpu.substr(7);
+  j["nvJitLink"] =
+      runtime::cuda::describe_library({"libnvJitLink.so.13", "libnvJitLink.so.12"}, "nvJitLinkVersion");
+  j["cuBLASLt"] =
+      runtime::cuda::describe_library({"libcublasLt.so.13", "libcublasLt.so.12"}, "cublasLtGetVersion");
   if (json) {
     std::printf("%s\n", j.dump(2).c_str());
     return {};

@@ -185,12 +185,15 @@ std::pair<std::string, std::string> split_pair(const std::string& text, std::str
   return {text.substr(0, at), text.substr(at + 1)};
 }
 
-std::vector<compiler::DeviceDescription> describe_devices(int count, int workers) {
+std::vector<compiler::DeviceDescription> describe_devices(
+    int count, int workers, const std::vector<runtime::cuda::GpuDescription>& gpus) {
   std::vector<compiler::DeviceDescription> devices(static_cast<std::size_t>(count));
   for (int d = 0; d < count; ++d) {
     devices[static_cast<std::size_t>(d)].name = absl::StrCat("cpu:", d);
     devices[static_cast<std::size_t>(d)].workers = workers;
   }
+  for (const runtime::cuda::GpuDescription& gpu : gpus)
+    devices.push_back(compiler::describe_gpu_device(static_cast<int>(devices.size()) - count, gpu));
   return devices;
 }
 

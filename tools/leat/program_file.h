@@ -43,7 +43,8 @@ StatusOr<std::vector<ir::Array>> load_inputs(const ir::Graph& graph, const Input
 /// "name=value" split. Throws BadCall where it is not of that form.
 std::pair<std::string, std::string> split_pair(const std::string& text, std::string_view what);
 
-/// cpu:0 and virtual CPUs, each with so many workers.
-std::vector<compiler::DeviceDescription> describe_devices(int count, int workers);
+/// cpu:0 and virtual CPUs, each with so many workers, then gpu:0, ... as described.
+std::vector<compiler::DeviceDescription> describe_devices(
+    int count, int workers, const std::vector<runtime::cuda::GpuDescription>& gpus = {});
 
 }  // namespace leat::tool

@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "runtime/cuda/gpu.h"
+
 namespace leat::tool {
 
 void add_session_options(CLI::App* command, SessionOptions* o) {
@@ -12,6 +14,10 @@ void add_session_options(CLI::App* command, SessionOptions* o) {
       ->capture_default_str();
   command->add_option("--devices", o->devices, "cpu:0 and virtual CPUs with memory of their own")
       ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  command
+      ->add_option("--gpus", o->gpus, "GPUs to use, as gpu:0, ...; what the program copies there runs there")
+      ->check(CLI::Range(0, 64))
       ->capture_default_str();
   command->add_option("--tier", o->tier, "tiles, automatic or machine_code")
       ->check(CLI::IsMember({"tiles", "automatic", "machine_code"}))
@@ -30,7 +36,11 @@ Status Session::Run(std::vector<runtime::Ref<runtime::Value>>* outputs) {
   runtime::Ref<runtime::Run> run = engine->Submit(std::move(request));
   if (Status s = run->Wait(); !s.ok()) return s;
   if (Status s = run->status(); !s.ok()) return s;
-  for (const auto& value : *outputs) {
+  for (auto& value : *outputs) {
+    if (value->state() == runtime::Value::State::ready) {  // where it can be read
+      value = engine->OnHost(value);
+      if (Status s = value->Wait(); !s.ok()) return s;
+    }
     if (value->state() != runtime::Value::State::ready) return value->status();
   }
   return {};
@@ -47,6 +57,7 @@ StatusOr<std::unique_ptr<Session>> Session::Open(const SessionOptions& options) 
   runtime::EngineOptions engine_options;
   engine_options.workers = options.workers;
   engine_options.cpu_devices = options.devices;
+  engine_options.gpu_devices = options.gpus;
   auto engine = runtime::Engine::Create(engine_options);
   if (!engine.ok()) return engine.status();
   session->engine = *std::move(engine);
@@ -56,7 +67,10 @@ StatusOr<std::unique_ptr<Session>> Session::Open(const SessionOptions& options) 
   compile.tier = options.tier == "tiles"       ? compiler::Tier::tiles
                  : options.tier == "automatic" ? compiler::Tier::automatic
                                                : compiler::Tier::machine_code;
-  compile.devices = describe_devices(options.devices, session->engine->workers());
+  std::vector<runtime::cuda::GpuDescription> gpus;
+  for (int g = 0; g < options.gpus; ++g)
+    gpus.push_back(session->engine->gpu(static_cast<runtime::DeviceId>(options.devices + g))->description());
+  compile.devices = describe_devices(options.devices, session->engine->workers(), gpus);
   const auto start = Clock::now();
   auto program = compiler::compile(session->graph, compile, *session->code);
   session->compile_us = us_since(start);

@@ -16,6 +16,7 @@ struct SessionOptions {
   InputFiles inputs;
   int workers = 0;
   int devices = 1;
+  int gpus = 0;
   bool exact = false;
   std::string tier = "machine_code";
 };

@@ -1,0 +1,111 @@
+// A kernel as a step on a GPU.
+#include <algorithm>
+#include <cstring>
+
+#include "absl/container/inlined_vector.h"
+#include "runtime/cuda/gpu_run.h"
+#include "runtime/cuda/gpu_steps.h"
+
+namespace leat::runtime::cuda {
+namespace {
+
+class LaunchStep final : public GpuStepBody {
+ public:
+  LaunchStep(DeviceId device, std::shared_ptr<const GpuCode> code, KernelStep::Arguments arguments,
+             LaunchGeometry geometry)
+      : GpuStepBody(device),
+        code_(std::move(code)),
+        arguments_(std::move(arguments)),
+        geometry_(geometry),
+        fault_bytes_((4 * arguments_.faults.size() + 63) / 64 * 64) {
+    const std::vector<void*> nowhere(code_->kernel().pointer_count, nullptr);
+    words_ = pack_parameters(code_->kernel(),
+                             {.sizes = arguments_.sizes.data(),
+                              .accesses = arguments_.accesses.data(),
+                              .pointers = nowhere.data(),
+                              .scalars = arguments_.scalars.data(),
+                              .faults = nullptr},
+                             geometry_.flags);
+  }
+
+  Status Execute(StepContext& context, std::int64_t, std::int64_t) const override {
+    StepTurn turn(context, device());
+    if (!turn.status().ok()) return turn.status();
+    if (geometry_.blocks == 0) return turn.Done();
+    Gpu& gpu = turn.gpu();
+    const StatusOr<CuFunction> function = gpu.Load(code_, geometry_.shared_bytes);
+    if (!function.ok()) return function.status();
+    const ParameterLayout& layout = code_->layout();
+    std::byte* const pinned =
+        fault_bytes_ > 0 || !layout.by_value() ? turn.run().pinned(context.step_ordinal()) : nullptr;
+    absl::InlinedVector<std::uint64_t, 64> words(words_.begin(), words_.end());
+    words[ParameterLayout::kFaults] = reinterpret_cast<std::uint64_t>(pinned);
+    for (std::size_t k = 0; k < code_->kernel().pointer_count; ++k)
+      words[layout.pointers + k] = reinterpret_cast<std::uint64_t>(context.pointers[k]);
+    // A block that is too large to pass lies in pinned memory, which the device reads where it is.
+    std::byte* const block = layout.by_value() ? nullptr : pinned + fault_bytes_;
+    if (block != nullptr) std::memcpy(block, words.data(), 8 * words.size());
+    std::uint64_t address = reinterpret_cast<std::uint64_t>(block);
+    void* parameters[] = {block != nullptr ? static_cast<void*>(&address) : words.data()};
+    if (Status s =
+            gpu.Check(gpu.driver().LaunchKernel(*function, geometry_.blocks, 1, 1, geometry_.threads, 1, 1,
+                                                geometry_.shared_bytes, turn.stream(), parameters, nullptr),
+                      "cuLaunchKernel");
+        !s.ok()) {
+      return s;
+    }
+    return turn.Done();
+  }
+
+  // The flags lie in pinned memory: what the kernel wrote there is seen once the stream is known to be past
+  // it.
+  void CollectFaults(StepContext& context) const override {
+    const auto* flags =
+        reinterpret_cast<const std::uint32_t*>(context.gpu(device())->pinned(context.step_ordinal()));
+    for (std::size_t k = 0; k < arguments_.faults.size(); ++k) {
+      if (flags[k] == 0) continue;
+      const KernelStep::Fault& fault = arguments_.faults[k];
+      for (std::uint32_t use : fault.uses) context.Poison(use, fault.status, fault.source);
+    }
+  }
+  bool may_fault() const override { return !arguments_.faults.empty(); }
+
+  std::size_t pinned_bytes() const override {
+    return fault_bytes_ + (code_->layout().by_value() ? 0 : 8 * words_.size());
+  }
+  std::string_view kind() const override { return "launch"; }
+  std::string ToString() const override {
+    std::string text =
+        std::to_string(geometry_.blocks) + " blocks of " + std::to_string(geometry_.threads) + " threads [";
+    for (std::size_t d = 0; d < arguments_.sizes.size(); ++d)
+      text += (d > 0 ? "," : "") + std::to_string(arguments_.sizes[d]);
+    text += "]";
+    for (const ir::Kernel::Instruction& instruction : code_->kernel().body) {
+      text += ' ';
+      text += ir::name(instruction.op);
+    }
+    return text;
+  }
+  const std::shared_ptr<const GpuCode>& code() const { return code_; }
+
+ private:
+  const std::shared_ptr<const GpuCode> code_;
+  const KernelStep::Arguments arguments_;
+  const LaunchGeometry geometry_;
+  const std::size_t fault_bytes_;
+  std::vector<std::uint64_t> words_;  // the parameters, but for what changes from run to run
+};
+
+}  // namespace
+
+std::shared_ptr<const StepBody> make_launch_step(DeviceId device, std::shared_ptr<const GpuCode> code,
+                                                 KernelStep::Arguments arguments, LaunchGeometry geometry) {
+  return std::make_shared<LaunchStep>(device, std::move(code), std::move(arguments), geometry);
+}
+
+std::shared_ptr<const GpuCode> launched_code(const StepBody& body) {
+  const auto* launch = dynamic_cast<const LaunchStep*>(&body);
+  return launch == nullptr ? nullptr : launch->code();
+}
+
+}  // namespace leat::runtime::cuda

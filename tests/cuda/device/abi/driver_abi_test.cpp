@@ -1,0 +1,112 @@
+// Our declarations of the driver's interface against NVIDIA's, where its headers are found: each entry point
+// of the version that we ask for, parameter by parameter.
+#include "runtime/cuda/driver_abi.h"
+
+#include <cudaTypedefs.h>
+#include <gtest/gtest.h>
+
+#include <type_traits>
+
+namespace leat::runtime::cuda {
+namespace {
+
+enum class Class { pointer, integer };
+
+template <class T>
+constexpr Class class_of() {
+  return std::is_pointer_v<T> ? Class::pointer : Class::integer;
+}
+
+// The same to a caller: pointers, or integers and enumerations of one size; what pointers point to likewise.
+template <class A, class B>
+constexpr bool same_type() {
+  if constexpr (std::is_pointer_v<A> && std::is_pointer_v<B>) {
+    using P = std::remove_pointer_t<A>;
+    using Q = std::remove_pointer_t<B>;
+    if constexpr (std::is_function_v<P> || std::is_function_v<Q>)
+      return std::is_function_v<P> == std::is_function_v<Q>;
+    else if constexpr (std::is_void_v<P> || std::is_void_v<Q>)
+      return std::is_void_v<P> && std::is_void_v<Q>;
+    else if constexpr (
+        requires { sizeof(P); } && requires { sizeof(Q); })
+      return sizeof(P) == sizeof(Q) && std::is_const_v<P> == std::is_const_v<Q>;
+    else
+      return !requires { sizeof(P); }
+    &&!requires { sizeof(Q); };  // both opaque
+  } else {
+    return class_of<A>() == class_of<B>() && sizeof(A) == sizeof(B);
+  }
+}
+
+template <class Ours, class Theirs>
+struct SameFunction;
+template <class R, class... P, class S, class... Q>
+struct SameFunction<R (*)(P...), S (*)(Q...)> {
+  static constexpr bool value = [] {
+    if constexpr (sizeof...(P) != sizeof...(Q))
+      return false;
+    else
+      return same_type<R, S>() && (same_type<P, Q>() && ...);
+  }();
+};
+
+#define LEAT_ENTRY(name, version, parameters)                                           \
+  static_assert(SameFunction<CuResult(*) parameters, PFN_cu##name##_v##version>::value, \
+                "cu" #name " is not declared as NVIDIA's header has it");
+LEAT_CUDA_DRIVER_ENTRIES(LEAT_ENTRY)
+#undef LEAT_ENTRY
+
+// The comparison finds what is different.
+static_assert(!SameFunction<CuResult (*)(CuAddress, int), PFN_cuMemAlloc_v3020>::value);
+static_assert(!SameFunction<CuResult (*)(unsigned*, std::size_t), PFN_cuMemAlloc_v3020>::value);
+static_assert(!SameFunction<CuResult (*)(CuAddress*), PFN_cuMemAlloc_v3020>::value);
+
+static_assert(sizeof(CuPoolProperties) == sizeof(CUmemPoolProps));
+static_assert(offsetof(CuPoolProperties, allocation_type) == offsetof(CUmemPoolProps, allocType));
+static_assert(offsetof(CuPoolProperties, handle_types) == offsetof(CUmemPoolProps, handleTypes));
+static_assert(offsetof(CuPoolProperties, location_type) == offsetof(CUmemPoolProps, location));
+static_assert(offsetof(CuPoolProperties, security) == offsetof(CUmemPoolProps, win32SecurityAttributes));
+static_assert(offsetof(CuPoolProperties, max_bytes) == offsetof(CUmemPoolProps, maxSize));
+static_assert(offsetof(CuPoolProperties, reserved) == offsetof(CUmemPoolProps, reserved));
+
+TEST(CudaDriverAbi, NumbersAreThoseOfTheHeader) {
+  const auto expect = [](auto ours, auto theirs) {
+    EXPECT_EQ(static_cast<std::int64_t>(ours), static_cast<std::int64_t>(theirs));
+  };
+  expect(CuResult::invalid_value, CUDA_ERROR_INVALID_VALUE);
+  expect(CuResult::out_of_memory, CUDA_ERROR_OUT_OF_MEMORY);
+  expect(CuResult::invalid_image, CUDA_ERROR_INVALID_IMAGE);
+  expect(CuResult::invalid_context, CUDA_ERROR_INVALID_CONTEXT);
+  expect(CuResult::no_binary_for_gpu, CUDA_ERROR_NO_BINARY_FOR_GPU);
+  expect(CuResult::invalid_ptx, CUDA_ERROR_INVALID_PTX);
+  expect(CuResult::unsupported_ptx_version, CUDA_ERROR_UNSUPPORTED_PTX_VERSION);
+  expect(CuResult::invalid_handle, CUDA_ERROR_INVALID_HANDLE);
+  expect(CuResult::not_found, CUDA_ERROR_NOT_FOUND);
+  expect(CuResult::not_ready, CUDA_ERROR_NOT_READY);
+  expect(CuResult::illegal_address, CUDA_ERROR_ILLEGAL_ADDRESS);
+  expect(CuResult::launch_failed, CUDA_ERROR_LAUNCH_FAILED);
+  expect(kMultiprocessorCount, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+  expect(kMemoryClockKHz, CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE);
+  expect(kMemoryBusBits, CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH);
+  expect(kThreadsPerMultiprocessor, CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR);
+  expect(kComputeCapabilityMajor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
+  expect(kComputeCapabilityMinor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+  expect(kSharedPerMultiprocessor, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR);
+  expect(kSharedPerBlockOptIn, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
+  expect(kBlocksPerMultiprocessor, CU_DEVICE_ATTRIBUTE_MAX_BLOCKS_PER_MULTIPROCESSOR);
+  expect(kReservedSharedPerBlock, CU_DEVICE_ATTRIBUTE_RESERVED_SHARED_MEMORY_PER_BLOCK);
+  expect(kMemoryPoolsSupported, CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED);
+  expect(kStreamNonBlocking, CU_STREAM_NON_BLOCKING);
+  expect(kEventDisableTiming, CU_EVENT_DISABLE_TIMING);
+  expect(kHostPortable, CU_MEMHOSTALLOC_PORTABLE);
+  expect(kHostDeviceMap, CU_MEMHOSTALLOC_DEVICEMAP);
+  expect(kMaxDynamicSharedBytes, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES);
+  expect(kPoolReleaseThreshold, CU_MEMPOOL_ATTR_RELEASE_THRESHOLD);
+  expect(kJitErrorLog, CU_JIT_ERROR_LOG_BUFFER);
+  expect(kJitErrorLogBytes, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES);
+  expect(CuPoolProperties{}.allocation_type, CU_MEM_ALLOCATION_TYPE_PINNED);
+  expect(CuPoolProperties{}.location_type, CU_MEM_LOCATION_TYPE_DEVICE);
+}
+
+}  // namespace
+}  // namespace leat::runtime::cuda

@@ -1,0 +1,93 @@
+// Each call of the driver fails once, at each of its turns: nothing crashes, hangs, leaks or is wrong.
+#include <gtest/gtest.h>
+
+#include "compiler/frontend/context_state.h"
+#include "leat/leat.h"
+#include "tests/cuda/fake/launches.h"
+
+namespace leat {
+namespace {
+
+using fake_cuda::FakeGpu;
+using runtime::cuda::CuResult;
+
+// Whether the value came, and was right; what else may happen is an error of the run.
+template <class T>
+bool arrives(const Tensor& tensor, T want) {
+  try {
+    const auto got = tensor.data<T>();
+    EXPECT_EQ(got[got.size() - 1], want);
+    return true;
+  } catch (const Error& e) {
+    EXPECT_TRUE(e.code() == Code::device_lost || e.code() == Code::resource_exhausted) << e.what();
+    return false;
+  }
+}
+
+/// Values that go to and fro; how many came.
+int run_all(const Context& context, FakeGpu& gpu) {
+  gpu.Serve(context.state()->engine());
+  const Tensor host = arange(5000, DType::f32);
+  const Tensor x = to_device(host, "gpu:0") + 1;
+  const Tensor y = to_device(x, "gpu:1") * 2, total = sum(x);
+  const Tensor z = to_device(y, "cpu:0") - host;
+  int came = 0;
+  eval(y, total, z);
+  came += arrives(z, 2 * 5000.0f - 4999);
+  came += arrives(y, 2 * 5000.0f);
+  came += arrives(total, 12502500.0f);
+  came += arrives(cumsum(x, 0) - to_device(cumsum(host, 0), "gpu:0"), 5000.0f);
+  EXPECT_TRUE(arrives(host * 3, 3 * 4999.0f));  // the host works on
+  return came;
+}
+
+constexpr const char* kEntries[] = {
+#define LEAT_ENTRY(name, version, parameters) "cu" #name,
+    LEAT_CUDA_DRIVER_ENTRIES(LEAT_ENTRY)
+#undef LEAT_ENTRY
+};
+
+class FailingCall : public ::testing::TestWithParam<std::tuple<const char*, CuResult>> {};
+
+TEST_P(FailingCall, IsAnErrorOfWhatNeededIt) {
+  const auto [entry, result] = GetParam();
+  const ContextOptions options{.workers = 2, .gpu_devices = 2, .cuda_driver = LEAT_FAKE_CUDA};
+  // The turns of this call in a run where nothing fails.
+  std::int64_t calls = 0;
+  {
+    FakeGpu gpu({.devices = 2, .most_delay_us = 0});
+    {
+      const Context context(options);
+      Context::Scope scope(const_cast<Context&>(context));
+      EXPECT_EQ(run_all(context, gpu), 4);
+    }
+    calls = gpu.driver().calls()[entry];
+  }
+  for (std::int64_t nth = 1; nth <= calls; nth += 1 + nth / 6) {
+    SCOPED_TRACE(std::string(entry) + ", call " + std::to_string(nth) + " of " + std::to_string(calls));
+    FakeGpu gpu({.devices = 2, .most_delay_us = 0});
+    gpu.driver().FailCall(entry, static_cast<int>(nth), result);
+    try {
+      const Context context(options);
+      Context::Scope scope(const_cast<Context&>(context));
+      run_all(context, gpu);
+    } catch (const Error& e) {  // of the Context
+      EXPECT_TRUE(e.code() == Code::not_found || e.code() == Code::device_lost ||
+                  e.code() == Code::resource_exhausted)
+          << e.what();
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Entries, FailingCall,
+                         ::testing::Combine(::testing::ValuesIn(kEntries),
+                                            ::testing::Values(CuResult::out_of_memory,
+                                                              CuResult::launch_failed)),
+                         [](const auto& info) {
+                           return std::string(std::get<0>(info.param)) +
+                                  (std::get<1>(info.param) == CuResult::out_of_memory ? "_OutOfMemory"
+                                                                                      : "_LaunchFailed");
+                         });
+
+}  // namespace
+}  // namespace leat

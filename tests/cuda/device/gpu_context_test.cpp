@@ -1,0 +1,121 @@
+// The public API on a GPU: values go there, are computed there and come back, with the CPU's bits.
+#include <gtest/gtest.h>
+
+#include "compiler/frontend/context_state.h"
+#include "leat/leat.h"
+#include "tests/cuda/fake/launches.h"
+
+namespace leat {
+namespace {
+
+using fake_cuda::FakeGpu;
+
+class GpuContext : public ::testing::Test {
+ protected:
+  GpuContext() { gpu_.Serve(context_->state()->engine()); }
+  std::string Dump(const Tensor& t, std::string_view stage) {
+    return context_->Dump(std::span(&t, 1), stage).value();
+  }
+  FakeGpu gpu_{{.devices = 2}};
+  std::unique_ptr<Context> context_ = std::make_unique<Context>(
+      ContextOptions{.workers = 2, .gpu_devices = 2, .cuda_driver = LEAT_FAKE_CUDA});
+  Context::Scope scope_{*context_};
+};
+
+TEST_F(GpuContext, AValueGoesThereAndComesBack) {
+  const auto columns = [](const Tensor& t) { return t - sum(t, {0}, true); };
+  const auto rows = [](const Tensor& t) { return t * max(t, {1}, true); };
+  const auto f = [&](const Tensor& t) {
+    const Tensor a = columns(rows(columns(t))), b = rows(columns(rows(t)));
+    return a + b;
+  };
+  const Tensor h = (reshape(arange(10'000, DType::f32), {100, 100}) * 1e-4f).wait();
+  const Tensor x = to_device(h, "gpu:0").wait();
+  const Tensor y = f(x);
+  const std::string program = Dump(y, "program");
+  EXPECT_NE(program.find("stream 0"), std::string::npos) << program;
+  EXPECT_NE(program.find("stream 1"), std::string::npos) << program;
+  EXPECT_NE(program.find("(stream)"), std::string::npos) << program;
+  EXPECT_EQ(y.to_vector<float>(), f(h).to_vector<float>());
+}
+
+TEST_F(GpuContext, ManyRunsAtOnceKeepApart) {
+  std::vector<Tensor> results;
+  for (int i = 0; i < 40; ++i) {
+    Tensor x = to_device(full({2000}, static_cast<float>(i)), i % 2 == 0 ? "gpu:0" : "gpu:1");
+    results.push_back(sum(x * 2 + 1));
+    results.back().eval();
+  }
+  for (int i = 0; i < 40; ++i)
+    EXPECT_EQ(results[static_cast<std::size_t>(i)].item<float>(),
+              2000.0f * (2.0f * static_cast<float>(i) + 1));
+}
+
+TEST_F(GpuContext, AFaultPoisonsWhatDependsOnIt) {
+  const Tensor x = to_device(arange(100, DType::i32), "gpu:0").wait();
+  const Tensor bad = 7 / x, after = bad + 1, good = x + 1;
+  eval(after, good);
+  EXPECT_EQ(good.data<std::int32_t>()[99], 100);
+  try {
+    after.wait();
+    FAIL() << "nothing was thrown";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), Code::invalid_argument);
+    EXPECT_NE(std::string(e.what()).find("integer division by zero"), std::string::npos) << e.what();
+    EXPECT_NE(std::string(e.what()).find("gpu_context_test.cpp:"), std::string::npos) << e.what();
+  }
+  EXPECT_EQ((x + 2).data<std::int32_t>()[0], 2);  // the device goes on
+}
+
+TEST_F(GpuContext, OutOfMemoryIsAnErrorWithTheSizes) {
+  const Tensor x = to_device(zeros({1 << 20}), "gpu:0").wait();
+  const Tensor big = broadcast_to(reshape(x, {1, 1 << 20}), {100, 1 << 20}) + 1;  // 400 of 256 MiB
+  try {
+    big.wait();
+    FAIL() << "nothing was thrown";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), Code::resource_exhausted);
+    EXPECT_NE(std::string(e.what()).find("419430400 bytes asked for"), std::string::npos) << e.what();
+  }
+  EXPECT_EQ((x + 1).data<float>()[5], 1);
+}
+
+TEST_F(GpuContext, ALostDeviceFailsItsValuesAndTheHostLivesOn) {
+  const Tensor x = to_device(arange(100, DType::f32), "gpu:0").wait(), h = arange(100, DType::f32).wait();
+  const Tensor other = to_device(h, "gpu:1").wait();
+  gpu_.driver().FailLaunch(1, runtime::cuda::CuResult::illegal_address);
+  const auto expect_lost = [](const Tensor& t) {
+    try {
+      t.wait();
+      FAIL() << "nothing was thrown";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), Code::device_lost) << e.what();
+      EXPECT_NE(std::string(e.what()).find("CUDA_ERROR_ILLEGAL_ADDRESS"), std::string::npos) << e.what();
+    }
+  };
+  expect_lost(x * 2);
+  expect_lost(x * 3);
+  EXPECT_EQ((h * 2).data<float>()[99], 198);
+  EXPECT_EQ((other * 2).data<float>()[99], 198);
+}
+
+TEST(GpuOptions, WhatCannotBeHadIsAnError) {
+  FakeGpu gpu({.devices = 1});
+  const auto message = [](ContextOptions options) {
+    try {
+      const Context context(std::move(options));
+      return std::string("nothing was thrown");
+    } catch (const Error& e) {
+      return std::string(e.what());
+    }
+  };
+  EXPECT_EQ(message({.gpu_devices = 2, .cuda_driver = LEAT_FAKE_CUDA}),
+            "not_found: engine: 2 GPUs are asked for, but " LEAT_FAKE_CUDA " has 1");
+  EXPECT_NE(message({.gpu_devices = 1, .cuda_driver = "/nowhere"})
+                .find("not_found: engine: 1 GPUs are asked for, but no CUDA driver: /nowhere"),
+            std::string::npos);
+  EXPECT_EQ(message({.gpu_devices = 65}), "invalid_argument: engine: gpu_devices must be 0 to 64");
+}
+
+}  // namespace
+}  // namespace leat

@@ -1,0 +1,95 @@
+// What launches on the fake GPU do: the arithmetic of the kernel that was loaded, by the tile evaluator.
+//
+//   FakeGpu gpu({.devices = 2});                         // resets the fake driver
+//   Context context(gpu.options());  gpu.Serve(context.state()->engine());
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include "runtime/cpu/pairwise_step.h"
+#include "runtime/cpu/tile.h"
+#include "runtime/cuda/gpu.h"
+#include "runtime/engine/engine.h"
+#include "tests/cuda/fake/load.h"
+
+namespace leat::fake_cuda {
+
+class NoContext final : public runtime::StepContext {
+ public:
+  void Poison(std::size_t, const Status&, std::size_t) override {}
+  bool stopping() const override { return false; }
+};
+
+/// Runs a launch of `code` whose parameter block is `block`, with every address replaced by the fake's.
+inline std::string run_launch(FakeDriver& fake, const runtime::cuda::GpuCode& code, const std::byte* block) {
+  const ir::Kernel& kernel = code.kernel();
+  const runtime::cuda::ParameterLayout& layout = code.layout();
+  std::vector<std::uint64_t> words(layout.words);
+  if (!layout.by_value()) {
+    std::uint64_t address = 0;
+    std::memcpy(&address, block, 8);
+    block =
+        static_cast<const std::byte*>(fake.HostAddress(address, static_cast<std::size_t>(layout.bytes())));
+    if (block == nullptr) return "the parameters are not there";
+  }
+  std::memcpy(words.data(), block, static_cast<std::size_t>(layout.bytes()));
+  const auto* sizes =
+      reinterpret_cast<const std::int64_t*>(words.data() + runtime::cuda::ParameterLayout::kSizes);
+  std::vector<void*> pointers;
+  for (std::size_t k = 0; k < kernel.pointer_count; ++k) {
+    pointers.push_back(fake.HostAddress(words[layout.pointers + k], 1));
+    if (pointers.back() == nullptr) return "pointer " + std::to_string(k) + " is not there";
+  }
+  if (code.order() == runtime::cuda::GpuCode::Order::pairwise) {
+    const DType dtype = kernel.dtype(kernel.outputs[0].value);
+    NoContext context;
+    context.pointers = pointers.data();
+    const Status s = runtime::cpu::make_pairwise_step(kernel.body[0].op, dtype, sizes[1], sizes[0])
+                         ->Execute(context, 0, 1);
+    return s.ok() ? "" : s.ToString();
+  }
+  auto* const faults = static_cast<std::uint32_t*>(
+      kernel.fault_count == 0 ? nullptr
+                              : fake.HostAddress(words[runtime::cuda::ParameterLayout::kFaults],
+                                                 4 * std::size_t{kernel.fault_count}));
+  if (kernel.fault_count > 0 && faults == nullptr) return "the fault flags are not there";
+  std::int64_t parallel = 1;
+  for (int d = 0; d < kernel.parallel_rank; ++d) parallel *= sizes[d];
+  const ir::KernelLaunch launch{
+      .sizes = sizes,
+      .accesses = reinterpret_cast<const std::int64_t*>(words.data() + layout.accesses),
+      .pointers = pointers.data(),
+      .scalars = words.data() + layout.scalars,
+      .faults = faults};
+  runtime::cpu::run_tiles(kernel, launch, 0, parallel);
+  return "";
+}
+
+class FakeGpu {
+ public:
+  explicit FakeGpu(const FakeOptions& options = {}) : fake_(load_fake_driver()) { fake_.Reset(options); }
+  ~FakeGpu() {
+    EXPECT_EQ(fake_.TakeComplaints(), "");
+    EXPECT_EQ(fake_.Leaks(), "");
+  }
+  FakeDriver& driver() { return fake_; }
+  /// From now on launches are looked up among the kernels that this engine has loaded.
+  void Serve(const runtime::Engine& engine) {
+    const runtime::Engine* const e = &engine;
+    FakeDriver* const fake = &fake_;
+    fake_.SetLaunch([e, fake](const FakeLaunch& launch) -> std::string {
+      for (int d = 0; d < e->devices(); ++d) {
+        const runtime::cuda::Gpu* gpu = e->gpu(static_cast<runtime::DeviceId>(d));
+        if (gpu == nullptr) continue;
+        if (const auto code = gpu->CodeOf(launch.function))
+          return run_launch(*fake, *code, launch.parameters);
+      }
+      return "a function that no device has loaded";
+    });
+  }
+
+ private:
+  FakeDriver& fake_;
+};
+
+}  // namespace leat::fake_cuda
