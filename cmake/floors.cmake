@@ -106,6 +106,22 @@ function(leat_emitter_version)
                               "LEAT_EMITTER_VERSION=\"${version}\"")
 endfunction()
 
+# The page that dumps write (HTML, CSS, JavaScript) is compiled in from its files; the JSON in it through nlohmann's
+# headers, which nobody else sees.
+function(leat_embed_page target)
+  find_package(nlohmann_json REQUIRED)
+  get_target_property(headers nlohmann_json::nlohmann_json INTERFACE_INCLUDE_DIRECTORIES)
+  target_include_directories(${target} SYSTEM PRIVATE ${headers})
+  file(GLOB files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/compiler/frontend/view/page/*)
+  set(output ${PROJECT_BINARY_DIR}/page_files.cpp)
+  add_custom_command(
+    OUTPUT ${output}
+    COMMAND ${CMAKE_COMMAND} "-DFILES=${files}" -DOUTPUT=${output} -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+    DEPENDS ${files} ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+    VERBATIM)
+  target_sources(${target} PRIVATE ${output})
+endfunction()
+
 # The one library that embedders link: all floors, with LLVM and Abseil inside and hidden, so that it lives beside any
 # other LLVM of the process. Only what the public headers declare is visible.
 function(leat_library)

@@ -4,6 +4,7 @@
 
 #include "ir/graph_parser.h"
 #include "ir/inference_rules.h"
+#include "ir/printer.h"
 #include "ir/verifier.h"
 
 namespace leat::ir {
@@ -128,6 +129,12 @@ class TextParser : public ParserBase, public SubgraphSource {
 StatusOr<Graph> parse(std::string_view text, std::string_view source_name, const ParseOptions& options) {
   if (text.size() > kMaxText) {
     return Status(Code::invalid_argument, cat(source_name, ": the text is longer than 1 GiB"));
+  }
+  if (text.substr(0, kNotParsable.size()) == kNotParsable) {
+    const std::string_view reason = text.substr(kNotParsable.size());
+    return Status(Code::invalid_argument,
+                  cat(source_name, ":1:1: the text is a dump that left something out: ",
+                      reason.substr(0, reason.find('\n'))));
   }
   return TextParser(text, source_name, options).Parse();
 }

@@ -18,14 +18,14 @@ std::string print_elements(const Literal& literal, std::int64_t max_elements) {
   const auto n = static_cast<std::size_t>(literal.type.shape.num_elements());
   const std::size_t width = byte_size(literal.type.dtype);
   const std::byte* p = literal.bytes.get();
-  if (max_elements >= 0 && n > static_cast<std::size_t>(max_elements)) {
-    return "<" + std::to_string(n * width) + " bytes>";
-  }
   if (n == 0) return "[]";
   // All the same: each element equals the one before it.
   if (n == 1 || std::memcmp(p, p + width, (n - 1) * width) == 0) {
     const std::string value = format_element(literal.type.dtype, p);
     return n == 1 && literal.type.shape.rank() > 0 ? "[" + value + "]" : value;
+  }
+  if (max_elements >= 0 && n > static_cast<std::size_t>(max_elements)) {
+    return "<" + std::to_string(n * width) + " bytes>";
   }
   std::string s;
   if (n <= kMaxDecimalElements) {
@@ -74,17 +74,17 @@ class Printer {
     graph_ = &graph;
     bound_shown_.assign(graph.symbols.size(), false);
     names_.assign(graph.nodes.size(), "");
+    const std::vector<std::string> names = value_names(graph);
     const std::size_t parameters = std::min(graph.parameters.size(), graph.parameter_names.size());
     for (std::size_t i = 0; i < parameters; ++i) {
       const std::uint32_t id = graph.parameters[i];
-      if (id < names_.size()) names_[id] = "%" + text_name(graph.parameter_names[i]);
+      if (id < names_.size()) names_[id] = names[id];
     }
     PrintHeader(parameters);
-    std::size_t next = 0;
     for (std::uint32_t id = 0; id < graph.nodes.size(); ++id) {
       const Node& node = graph.nodes[id];
       if (node.op == Op::parameter && !names_[id].empty()) continue;
-      names_[id] = "%" + std::to_string(next++);
+      names_[id] = names[id];
       PrintNode(id, node);
     }
     out_ += "  return";
@@ -242,6 +242,22 @@ class Printer {
 };
 
 }  // namespace
+
+std::vector<std::string> value_names(const Graph& graph) {
+  std::vector<std::string> names(graph.nodes.size());
+  const std::size_t parameters = std::min(graph.parameters.size(), graph.parameter_names.size());
+  for (std::size_t i = 0; i < parameters; ++i) {
+    if (graph.parameters[i] < names.size()) {
+      names[graph.parameters[i]] = "%" + text_name(graph.parameter_names[i]);
+    }
+  }
+  std::size_t next = 0;
+  for (std::uint32_t id = 0; id < graph.nodes.size(); ++id) {
+    if (graph.nodes[id].op == Op::parameter && !names[id].empty()) continue;
+    names[id] = "%" + std::to_string(next++);
+  }
+  return names;
+}
 
 std::string print(const Graph& graph, const PrintOptions& options) { return Printer(options).Print(graph); }
 

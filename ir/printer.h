@@ -23,11 +23,16 @@
 #include "ir/graph.h"
 
 namespace leat::ir {
+/// A text that begins so left something out: the parser refuses it, with the reason that stands behind it.
+inline constexpr std::string_view kNotParsable = "// not parsable: ";
 struct PrintOptions {
-  bool locations = true;                   // "// at file:line label="..." scope="..."" behind a node
-  std::int64_t max_literal_elements = -1;  // longer literals print as "<N bytes>" (not parseable); -1: all
+  bool locations = true;  // "// at file:line label="..." scope="..."" behind a node
+  std::int64_t max_literal_elements =
+      -1;  // longer literals of different elements print as "<N bytes>" (not parseable); -1: all
 };
 std::string print(const Graph& graph, const PrintOptions& options = {});
+/// The names that print() gives the nodes: "%x" for parameters, "%0", "%1", ... for the others.
+std::vector<std::string> value_names(const Graph& graph);
 /// The value alone: "0.5", "[1, 2, 3]".
 std::string print(const Literal& literal);
 }  // namespace leat::ir

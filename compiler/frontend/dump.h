@@ -1,4 +1,5 @@
-// The stages of a program as text. Computes nothing, needs no device.
+// The stages of a program as text, pictures, JSON or a page: what stands behind leat/dump.h, Context::Dump
+// and the command. Computes nothing, needs no device. Pure functions; any thread.
 #pragma once
 
 #include <span>
@@ -6,6 +7,8 @@
 #include <string_view>
 
 #include "compiler/compile.h"
+#include "compiler/frontend/view/json.h"
+#include "leat/dump.h"
 #include "leat/tensor.h"
 
 namespace leat::frontend {
@@ -16,13 +19,20 @@ class ContextState;
 StatusOr<ir::Graph> graph_of(std::span<const Tensor> tensors, ContextState& state,
                              std::vector<runtime::DeviceId>* input_devices = nullptr);
 
-enum class DumpFormat : std::uint8_t { text, dot };
+/// See leat/dump.h. `extras` are for formats json and html.
+StatusOr<std::string> dump(const ir::Graph& graph, const DumpOptions& what, compiler::CompileOptions options,
+                           compiler::CodeCache& code, const PageExtras& extras = {});
 
-/// "graph", "optimized", "placed", "fused", "kernels", "llvm", "asm", "ptx", "program", "memory", as text or
-/// as a picture; "ptx:sm_80" is PTX for another architecture than sm_90, what is no loop kernel named as
-/// such; "dot" is the program as a picture, "STAGE:dot" any stage. An unknown one is invalid_argument and
-/// lists them. Stages after "graph" need static shapes.
+/// In one word, unfolded and whole: "fused", "fused:dot", "ptx:sm_80"; "dot" is the program as a picture.
 StatusOr<std::string> dump(const ir::Graph& graph, std::string_view stage, compiler::CompileOptions options,
-                           compiler::CodeCache& code, DumpFormat format = DumpFormat::text);
+                           compiler::CodeCache& code);
+
+/// What lies between two graphs of the pipeline: stages "graph" to "fused", "after:PASS", "before:PASS".
+StatusOr<std::string> diff(const ir::Graph& graph, std::string_view from, std::string_view to,
+                           compiler::CompileOptions options, compiler::CodeCache& code);
+
+/// Every pass, and what it did to this graph.
+StatusOr<std::vector<PassRun>> run_passes(const ir::Graph& graph, compiler::CompileOptions options,
+                                          compiler::CodeCache& code);
 
 }  // namespace leat::frontend

@@ -42,79 +42,125 @@ std::string open_picture(std::string_view name, std::string_view font) {
   return cat("digraph \"", quoted(name), "\" {\n  node [shape=box, fontname=\"", font, "\"];\n");
 }
 
-bool is_scalar_constant(const ir::Node& node) {
-  return node.op == ir::Op::constant && node.type().shape.is_static() &&
-         node.type().shape.num_elements() == 1;
+bool is_scalar_constant(const ViewNode& node) {
+  return node.kind == ViewNode::Kind::constant && node.types.find("[]") != std::string::npos;
 }
 
-std::string node_label(const ir::Graph& graph, const ir::Node& node) {
-  std::string label(ir::name(node.op));
-  if (node.op == ir::Op::fused) {
-    label.clear();
-    const ir::Graph& body = node.attrs().graph(ir::Attr::body);
-    for (const ir::Node& inner : body.nodes) {
-      if (ir::op_info(inner.op).family == ir::Family::source && inner.op != ir::Op::iota) continue;
-      append(&label, label.empty() ? "" : "\n", ir::name(inner.op));
-      // After fusion locations are those of the graph around the region; one that was written has its own.
-      const auto& locations = body.locations.size() > 1 ? body.locations : graph.locations;
-      const std::string& name = locations[inner.location].label;
-      if (!name.empty()) append(&label, " \"", name, "\"");
-    }
-    if (label.empty()) label = "fused";
-  } else if (node.op == ir::Op::custom_call) {
-    append(&label, " ", node.attrs().string(ir::Attr::target));
-  } else if (node.op == ir::Op::copy) {
-    append(&label, " to ", node.attrs().string(ir::Attr::device));
-  }
-  const ir::NodeLocation& at = graph.locations[node.location];
-  if (!at.label.empty() && node.op != ir::Op::fused) append(&label, "\n\"", at.label, "\"");
-  for (const ir::Type& t : node.results) append(&label, "\n", graph.ToString(t));
-  if (at.source.known()) append(&label, "\n", at.source.file, ":", at.source.line);
-  return label;
+std::string nanoseconds(double ns) {
+  const double us = ns / 1e3;
+  return ns < 1e3   ? cat(static_cast<int>(ns + 0.5), "ns")
+         : us < 1e3 ? cat(static_cast<int>(us + 0.5), "us")
+                    : cat(static_cast<int>(us / 1e3 + 0.5), "ms");
 }
+
+class Drawing {
+ public:
+  Drawing(const View& view, const Groups& groups, const Shown& shown)
+      : view_(view), groups_(groups), shown_(shown) {}
+
+  std::string Run(const std::string& name) {
+    dot_ = open_picture(name, "Helvetica");
+    dot_ +=
+        "  node [fontsize=11, margin=\"0.12,0.06\"]; edge [color=\"#5f6b7a\", arrowsize=0.7, "
+        "fontname=\"Helvetica\", fontsize=10];\n";
+    Items(0, "  ");
+    std::set<std::pair<std::int32_t, std::int32_t>> seen;
+    for (const ViewEdge& e : view_.edges) {
+      const std::int32_t from = shown_.of_node[e.from], to = shown_.of_node[e.to];
+      if (from == to || !drawn_.contains(from) || !drawn_.contains(to) || !seen.emplace(from, to).second) {
+        continue;
+      }
+      append(&dot_, "  ", id(from), " -> ", id(to));
+      const bool back = drawn_[from] > drawn_[to];
+      if (back) {
+        dot_ += " [style=dashed, constraint=false, label=\"next\"]";
+      } else if (!e.cause.empty()) {
+        append(&dot_, " [style=dashed, label=\"", e.cause, "\"]");
+      }
+      dot_ += ";\n";
+    }
+    return dot_ + "}\n";
+  }
+
+ private:
+  static std::string id(std::int32_t shown) { return shown >= 0 ? cat("n", shown) : cat("g", -2 - shown); }
+
+  void Items(std::int32_t g, const std::string& indent) {
+    const Group& group = groups_.groups[g];
+    for (const std::int32_t item : group.items) {
+      if (item >= 0) {
+        if (shown_.of_node[item] == item) Node(static_cast<std::uint32_t>(item), indent);
+      } else if (!shown_.open[-1 - item]) {
+        const Group& box = groups_.groups[-1 - item];
+        drawn_.emplace(-2 - (-1 - item), drawn_.size());
+        append(&dot_, indent, id(-2 - (-1 - item)), " [label=\"", quoted(box.name), "\\n", box.nodes,
+               " nodes\", shape=box3d, style=filled, fillcolor=\"#eceff4\"];\n");
+      } else {
+        const Group& inner = groups_.groups[-1 - item];
+        const bool shows = Shows(-1 - item);
+        // A frame around each instance of a repeat that is shown once would say nothing.
+        const bool frame = shows && inner.kind != Group::Kind::instance &&
+                           (shown_.folded || inner.kind == Group::Kind::scope);
+        if (frame) {
+          append(&dot_, indent, "subgraph cluster_", -1 - item, " {\n", indent, "  label=\"",
+                 quoted(inner.name), "\"; fontname=\"Helvetica\"; fontsize=11; style=rounded; color=\"",
+                 inner.kind == Group::Kind::repeat ? "#c2185b\"; penwidth=2" : "#9aa5b1\"; penwidth=1",
+                 ";\n");
+        }
+        Items(-1 - item, frame ? indent + "  " : indent);
+        if (frame) dot_ += indent + "}\n";
+      }
+    }
+  }
+  bool Shows(std::int32_t g) const {
+    for (const std::int32_t item : groups_.groups[g].items) {
+      if (item >= 0 ? shown_.of_node[item] == item && !is_scalar_constant(view_.nodes[item])
+                    : !shown_.open[-1 - item] || Shows(-1 - item)) {
+        return true;
+      }
+    }
+    return false;
+  }
+  void Node(std::uint32_t n, const std::string& indent) {
+    const ViewNode& node = view_.nodes[n];
+    if (is_scalar_constant(node)) return;
+    drawn_.emplace(static_cast<std::int32_t>(n), drawn_.size());
+    std::string label = node.title;
+    if (node.kind == ViewNode::Kind::fused) {  // an op on each line
+      for (std::size_t at = label.find(", "); at != std::string::npos; at = label.find(", ", at)) {
+        label.replace(at, 2, "\n");
+      }
+    }
+    if (node.kind == ViewNode::Kind::step) {
+      label = cat(node.id.substr(1), " ", label, "\n", node.op, ", ", nanoseconds(node.cost_ns),
+                  node.device > 0 ? cat(" on ", node.device) : std::string());
+    }
+    if (!node.label.empty()) append(&label, "\n\"", node.label, "\"");
+    if (!node.types.empty()) append(&label, "\n", node.types);
+    if (!node.at.empty() && node.kind != ViewNode::Kind::fused) append(&label, "\n", node.at);
+    std::string_view style;
+    switch (node.kind) {
+      case ViewNode::Kind::parameter:
+      case ViewNode::Kind::output: style = ", shape=ellipse, style=filled, fillcolor=\"#e6f4ea\""; break;
+      case ViewNode::Kind::constant: style = ", shape=note, style=filled, fillcolor=\"#f6f1e3\""; break;
+      case ViewNode::Kind::fused: style = ", style=\"filled,rounded\", fillcolor=\"#e8f0fe\""; break;
+      case ViewNode::Kind::step: style = ", style=\"filled,rounded\", fillcolor=\"#fdf0e2\""; break;
+      case ViewNode::Kind::op: style = ", style=rounded"; break;
+    }
+    append(&dot_, indent, "n", n, " [label=\"", quoted(label), "\"", style, "];\n");
+  }
+
+  const View& view_;
+  const Groups& groups_;
+  const Shown& shown_;
+  std::string dot_;
+  std::map<std::int32_t, std::size_t> drawn_;  // and in which order
+};
 
 }  // namespace
 
-std::string draw(const ir::Graph& graph) {
-  std::string dot = open_picture(graph.name, "Helvetica");
-  std::string edges;
-  std::map<std::string, std::string> scopes;
-  std::map<std::uint32_t, std::string> parameters;
-  for (std::size_t p = 0; p < graph.parameters.size(); ++p) {
-    parameters[graph.parameters[p]] = cat("%", graph.parameter_names[p]);
-  }
-  for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) {
-    const ir::Node& node = graph.nodes[n];
-    if (is_scalar_constant(node)) continue;
-    std::string label = node_label(graph, node);
-    const bool parameter = node.op == ir::Op::parameter;
-    if (parameter) label = cat(parameters[n], "\n", graph.ToString(node.type()));
-    const std::string_view style = parameter                  ? ", shape=ellipse"
-                                   : node.op == ir::Op::fused ? ", style=filled, fillcolor=\"#e8f0fe\""
-                                                              : "";
-    append(&scopes[parameter ? "" : graph.locations[node.location].scope], "n", n, " [label=\"",
-           quoted(label), "\"", style, "];\n");
-    for (ir::Value v : node.inputs) {
-      if (!is_scalar_constant(graph.nodes[v.node])) append(&edges, "  n", v.node, " -> n", n, ";\n");
-    }
-  }
-  int frame = 0;
-  for (const auto& [scope, nodes] : scopes) {
-    if (scope.empty()) {
-      dot += nodes;
-    } else {
-      append(&dot, "  subgraph cluster_", frame++, " {\n  label=\"", quoted(scope),
-             "\"; fontname=\"Helvetica\"; color=gray;\n", nodes, "  }\n");
-    }
-  }
-  for (std::size_t o = 0; o < graph.outputs.size(); ++o) {
-    const std::uint32_t from = graph.outputs[o].node;
-    if (is_scalar_constant(graph.nodes[from])) {
-      append(&dot, "  n", from, " [label=\"constant\"];\n");
-    }
-    append(&edges, "  out", o, " [label=\"output ", o, "\", shape=ellipse];\n  n", from, " -> out", o, ";\n");
-  }
-  return dot + edges + "}\n";
+std::string draw(const View& view, const Groups& groups, const Shown& shown) {
+  return Drawing(view, groups, shown).Run(view.stage);
 }
 
 std::string draw(const std::vector<NamedKernel>& kernels) {

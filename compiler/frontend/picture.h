@@ -8,14 +8,16 @@
 #include <string_view>
 #include <vector>
 
-#include "ir/graph.h"
+#include "compiler/frontend/view/fold.h"
+#include "compiler/frontend/view/view.h"
 #include "ir/kernel.h"
 #include "runtime/program/program.h"
 
 namespace leat::frontend {
 
-/// Ops and what flows between them. Scalar constants are left out; a fused region lists its ops.
-std::string draw(const ir::Graph& graph);
+/// Nodes and what flows between them, as far as they are shown: open groups as frames, collapsed ones as
+/// boxes; a dashed edge leads from the end of a repeat to its start. Scalar constants are left out.
+std::string draw(const View& view, const Groups& groups, const Shown& shown);
 
 struct NamedKernel {
   std::string name;

@@ -6,7 +6,7 @@
 //   function.h    compile(f)                         block_guard.h finds hidden blocking
 //   engine.h      one pool for several Contexts, your threads and allocator
 //   npy.h, dlpack.h              exchange            executable.h, graph_builder.h, future.h   the explicit
-//   level
+//   dump.h                       every stage seen    level
 #pragma once
 
 #include "leat/block_guard.h"
@@ -14,6 +14,7 @@
 #include "leat/create.h"
 #include "leat/dlpack.h"
 #include "leat/dtype.h"
+#include "leat/dump.h"
 #include "leat/elementwise.h"
 #include "leat/engine.h"
 #include "leat/eval.h"

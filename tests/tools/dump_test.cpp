@@ -90,6 +90,87 @@ TEST(Dump, KernelsOfEpiloguesAndLoopsAreShown) {
               HasSubstr("in the body of while_loop"));
 }
 
+TEST(Dump, ListsThePassesAndWhatTheyDid) {
+  const Command all = leat("dump --list-passes");
+  EXPECT_EQ(all.code, 0) << all.err;
+  EXPECT_THAT(all.out, HasSubstr("\neliminate_dead_nodes#2 "));
+  EXPECT_THAT(all.out, HasSubstr("[then stage fused]\n"));
+  EXPECT_THAT(leat("dump mlp.leat --size n=6 --list-passes").out,
+              HasSubstr("fuse_groups                       15 -> 10 nodes\n"));
+}
+
+TEST(Dump, EveryPassIsSeenFromBothSides) {
+  const std::string list = leat("dump --list-passes").out;
+  std::size_t passes = 0;
+  for (std::size_t begin = 0; begin < list.size(); begin = list.find('\n', begin) + 1, ++passes) {
+    const std::string pass = list.substr(begin, list.find(' ', begin) - begin);
+    for (const char* const side : {"after", "before"}) {
+      const Command c = leat(std::string("dump mlp.leat --size n=6 --") + side + "='" + pass + "'");
+      EXPECT_EQ(c.code, 0) << pass << c.err;
+      EXPECT_THAT(c.out, StartsWith("graph @mlp(")) << pass;
+    }
+  }
+  EXPECT_GE(passes, 11u);
+  const Command none = leat("dump mlp.leat --size n=6 --after=magic");
+  EXPECT_EQ(none.code, 2);
+  EXPECT_THAT(none.err, StartsWith("leat: there is no pass magic; passes: eliminate_dead_nodes, "));
+}
+
+TEST(Dump, ADifferenceOfTwoStages) {
+  const std::string fusion = leat("dump mlp.leat --size n=6 --diff optimized fused").out;
+  EXPECT_THAT(fusion, StartsWith("--- optimized\n+++ fused\n"));
+  EXPECT_THAT(fusion, HasSubstr("\n-  %2 = add %0 %1 : f32[6,128]"));
+  EXPECT_THAT(fusion, HasSubstr("\n+  %new0 = fused %0 %b1 {body=@kernel0} : f32[6,128]"));
+  EXPECT_THAT(fusion, HasSubstr("\n   %0 = dot_general %x %w1"));  // in both, unchanged
+  EXPECT_THAT(leat("dump mlp.leat --size n=6 --diff graph graph").out, HasSubstr("\nno difference\n"));
+  EXPECT_EQ(leat("dump mlp.leat --size n=6 --diff graph llvm").code, 2);
+}
+
+TEST(Dump, AFocusShowsACone) {
+  const Command c = leat("dump mlp.leat --focus relu --depth 1");
+  EXPECT_EQ(c.code, 0) << c.err;
+  EXPECT_THAT(c.out, StartsWith("// not parsable: 4 of 17 nodes: what is at most 1 away from relu\n"));
+  EXPECT_THAT(c.out, HasSubstr("%5 = maximum %2 %4"));
+  EXPECT_THAT(c.out, ::testing::Not(HasSubstr("arg_max")));
+  const std::string step = leat("dump mlp.leat --size n=6 --stage=program --focus mlp.leat:12 --depth 0").out;
+  EXPECT_THAT(step, HasSubstr("  step 2 arg_max "));
+  EXPECT_THAT(step, ::testing::Not(HasSubstr("  step 0")));
+  EXPECT_THAT(leat("dump mlp.leat --size n=6 --stage=llvm --focus logits --depth 0").out,
+              ::testing::Not(HasSubstr("relu")));
+  const Command none = leat("dump mlp.leat --focus nothing");
+  EXPECT_EQ(none.code, 1);
+  EXPECT_THAT(none.err, HasSubstr("stage graph has no value \"nothing\"; it has %x, %w1, "));
+  EXPECT_THAT(none.err, HasSubstr("labels: relu, logits"));
+}
+
+TEST(Dump, PicturesThroughGraphviz) {
+  if (shell("command -v dot").code != 0) GTEST_SKIP() << "no Graphviz";
+  const std::string svg = folder() / "mlp.svg";
+  const Command c = leat("dump mlp.leat --size n=6 --stage=fused --format=svg -o '" + svg + "'");
+  EXPECT_EQ(c.code, 0) << c.err;
+  EXPECT_EQ(c.out, "");
+  EXPECT_THAT(read_file(svg), HasSubstr("</svg>"));
+  EXPECT_THAT(leat("dump mlp.leat --format=png").out, StartsWith("\x89PNG"));
+}
+
+TEST(Dump, WithoutGraphvizItSaysSo) {
+  const Command c = shell("PATH=/nowhere '" LEAT_COMMAND "' dump mlp.leat --format=svg");
+  EXPECT_EQ(c.code, 1);
+  EXPECT_THAT(
+      c.err,
+      HasSubstr("format svg: cannot run Graphviz's dot: No such file or directory; install graphviz, or "
+                "take format dot, json or html"));
+}
+
+TEST(Dump, AFileThatCannotBeWritten) {
+  const Command c = leat("dump mlp.leat -o /nowhere/x");
+  EXPECT_EQ(c.code, 1);
+  EXPECT_THAT(c.err, HasSubstr("/nowhere/x: cannot write: "));
+  EXPECT_EQ(leat("dump").code, 2);
+  EXPECT_EQ(leat("dump mlp.leat --constants=many").code, 2);
+  EXPECT_EQ(leat("dump mlp.leat --stage=fused --after=fuse_groups").code, 2);
+}
+
 TEST(Dump, WhatItPrintsCanBeDumpedAgain) {
   const Command first = leat("dump newton.leat");
   const Command again = leat("dump '" + file("again.leat", first.out) + "'");

@@ -62,7 +62,7 @@ StatusOr<std::unique_ptr<Session>> Session::Open(const SessionOptions& options) 
   if (!engine.ok()) return engine.status();
   session->engine = *std::move(engine);
   session->code = compiler::make_code_cache({});
-  compiler::CompileOptions compile;
+  compiler::CompileOptions& compile = session->compile_options;
   compile.exact_contractions = options.exact;
   compile.tier = options.tier == "tiles"       ? compiler::Tier::tiles
                  : options.tier == "automatic" ? compiler::Tier::automatic

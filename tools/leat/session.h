@@ -33,6 +33,7 @@ class Session {
   std::vector<std::string> output_names;  // of a model
   std::unique_ptr<runtime::Engine> engine;
   std::unique_ptr<compiler::CodeCache> code;
+  compiler::CompileOptions compile_options;  // of the program
   std::shared_ptr<const runtime::Program> program;
   std::vector<runtime::Ref<runtime::Value>> inputs;
   std::vector<ir::Array> arrays;

@@ -5,6 +5,8 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "compiler/frontend/dump.h"
+#include "tools/leat/page_extras.h"
 #include "tools/leat/session.h"
 
 namespace leat::tool {
@@ -13,7 +15,18 @@ namespace {
 struct TraceOptions {
   SessionOptions session;
   std::string path;  // where to write
+  std::string format = "json";
 };
+
+// The page that `leat dump --format=html` writes, with the run on its timeline: planning is a function of the
+// graph and the options, so the steps are those that ran.
+StatusOr<std::string> page(const TraceOptions& options, Session& session,
+                           std::vector<runtime::TraceEvent> events) {
+  frontend::PageExtras extras = page_extras(options.session.file);
+  extras.trace = std::move(events);
+  return frontend::dump(session.graph, {.format = DumpFormat::html}, session.compile_options, *session.code,
+                        extras);
+}
 
 Status trace(const TraceOptions& options) {
   StatusOr<std::unique_ptr<Session>> session = Session::Open(options.session);
@@ -24,14 +37,19 @@ Status trace(const TraceOptions& options) {
   Status status = (*session)->Run(&outputs);
   (*session)->engine->SetTracing(false);
   if (!status.ok()) return status;
-  std::ofstream out(options.path);
-  out << runtime::trace_json((*session)->engine->TakeTrace());
+  std::vector<runtime::TraceEvent> events = (*session)->engine->TakeTrace();
+  const bool html = options.format == "html";
+  const StatusOr<std::string> text =
+      html ? page(options, **session, std::move(events)) : runtime::trace_json(events);
+  if (!text.ok()) return text.status();
+  std::ofstream out(options.path, std::ios::binary);
+  out << *text;
   out.close();
   if (!out) {
     return Status(Code::failed_precondition,
                   absl::StrCat(options.path, ": cannot write: ", std::strerror(errno)));
   }
-  std::printf("%s: open it at https://ui.perfetto.dev\n", options.path.c_str());
+  std::printf("%s: open it %s\n", options.path.c_str(), html ? "in a browser" : "at https://ui.perfetto.dev");
   return {};
 }
 
@@ -42,7 +60,14 @@ void add_trace_command(CLI::App& app, Status* status) {
   CLI::App* command = app.add_subcommand("trace", "a timeline of one run, for ui.perfetto.dev");
   add_session_options(command, &o->session);
   command->add_option("-o,--output", o->path, "the file to write")->required();
-  command->footer("Example: leat trace examples/programs/mlp.leat --size n=4096 -o timeline.json");
+  command
+      ->add_option("--format", o->format,
+                   "json for ui.perfetto.dev, or html: a page with the graph at every stage")
+      ->check(CLI::IsMember({"json", "html"}))
+      ->capture_default_str();
+  command->footer(
+      "Examples: leat trace examples/programs/mlp.leat --size n=4096 -o timeline.json\n"
+      "          leat trace examples/programs/mlp.leat --size n=4096 --format=html -o mlp.html");
   command->callback([o, status] { *status = trace(*o); });
 }
 

@@ -1,0 +1,15 @@
+# cmake -D FILES=a;b -D OUTPUT=x.cpp -P embed.cmake: a source file that defines leat::frontend::page_file() of these files.
+# Bytes, not string literals: those are limited in length.
+set(text "#include \"compiler/frontend/view/page_files.h\"\nnamespace leat::frontend {\nnamespace {\n")
+set(cases "")
+foreach(file ${FILES})
+  get_filename_component(name ${file} NAME)
+  string(MAKE_C_IDENTIFIER ${name} id)
+  file(READ ${file} hex HEX)
+  string(REGEX REPLACE "(................................)" "\\1\n" hex "${hex}")
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," bytes "${hex}")
+  string(APPEND text "constexpr char k_${id}[] = {\n${bytes}};\n")
+  string(APPEND cases "  if (name == \"${name}\") return {k_${id}, sizeof k_${id}};\n")
+endforeach()
+string(APPEND text "}  // namespace\nstd::string_view page_file(std::string_view name) {\n${cases}  return {};\n}\n}  // namespace leat::frontend\n")
+file(WRITE ${OUTPUT} "${text}")
