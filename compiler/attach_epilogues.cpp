@@ -115,7 +115,8 @@ const StepBody& contraction_of(const StepBody& body) {
   return both == nullptr ? body : both->contraction();
 }
 
-void attach_epilogues(Program& program, const std::vector<ContractionRows>& contractions) {
+void attach_epilogues(Program& program, const std::vector<ContractionRows>& contractions,
+                      std::vector<FusionBoundary>* boundaries) {
   constexpr std::uint32_t kNone = 0xffffffffu;
   // In the third-level cache of Zen 3. With fewer panels at once a packed operand that is larger than the
   // second-level cache comes from afar too often: 2048 cubed with gelu, 256 KB 163 ms, 1 MB 147 ms.
@@ -129,9 +130,20 @@ void attach_epilogues(Program& program, const std::vector<ContractionRows>& cont
   }
   std::vector<bool> gone(count, false);
   bool any = false;
+  // Why the contraction runs without this reader, or any reader (null).
+  const auto refuse = [&](const Step& contraction, const Step* reader, const char* why) {
+    if (boundaries == nullptr) return;
+    for (FusionBoundary& b : *boundaries) {
+      if (b.producer != contraction.nodes[0] || (reader != nullptr && b.reader != reader->nodes[0])) continue;
+      b.why = absl::StrCat("it is no epilogue of the ", std::string(contraction.body->kind()), ": ", why);
+    }
+  };
   for (const ContractionRows& rows : contractions) {
-    if (rows.rows_per_unit <= 0) continue;
     Step& contraction = program.steps[rows.step];
+    if (rows.rows_per_unit <= 0) {
+      refuse(contraction, nullptr, "its panels are not blocks of whole rows");
+      continue;
+    }
     std::uint32_t x = kNone;
     for (const runtime::Use& use : contraction.uses) {
       if (use.write && x == kNone) x = use.buffer;  // the result comes before the scratch
@@ -142,14 +154,23 @@ void attach_epilogues(Program& program, const std::vector<ContractionRows>& cont
       const bool reads = std::any_of(reader.uses.begin(), reader.uses.end(),
                                      [&](const runtime::Use& u) { return u.buffer == x && !u.write; });
       if (!reads) continue;
-      if (gone[s] || !reader.body || reader.body->kind() != "kernel") break;
+      if (gone[s] || !reader.body || reader.body->kind() != "kernel") {
+        refuse(contraction, nullptr, "the first reader of its result is another step");
+        break;
+      }
       const std::int64_t per_row = kernel_units_per_row(reader, x, rows);
       const bool others_ready =
           std::all_of(reader.uses.begin(), reader.uses.end(), [&](const runtime::Use& u) {
             return u.write || u.buffer == x || last_writer[u.buffer] == kNone ||
                    last_writer[u.buffer] < rows.step;
           });
-      if (per_row == 0 || !others_ready) break;
+      if (per_row == 0 || !others_ready) {
+        refuse(contraction, nullptr, "the first reader of its result is another step");
+        refuse(contraction, &reader,
+               per_row == 0 ? "the kernel does not walk the result row by row"
+                            : "the kernel reads what is computed later than the contraction");
+        break;
+      }
       ContractionWithEpilogue::Part first, second;
       first.body = contraction.body;
       second.body = reader.body;
@@ -162,7 +183,14 @@ void attach_epilogues(Program& program, const std::vector<ContractionRows>& cont
         if (same == contraction.uses.end()) contraction.uses.push_back(use);
         if (use.write) last_writer[use.buffer] = rows.step;
       }
+      refuse(contraction, nullptr, "a contraction has one epilogue, and another kernel is it");
+      if (boundaries != nullptr) {
+        std::erase_if(*boundaries, [&](const FusionBoundary& b) {
+          return b.producer == contraction.nodes[0] && b.reader == reader.nodes[0];
+        });
+      }
       contraction.sources.insert(contraction.sources.end(), reader.sources.begin(), reader.sources.end());
+      contraction.nodes.insert(contraction.nodes.end(), reader.nodes.begin(), reader.nodes.end());
       absl::StrAppend(&contraction.name, "+", reader.name);
       contraction.cost_ns += reader.cost_ns;
       const std::int64_t panel_bytes =

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "compiler/passes/passes.h"
 #include "runtime/program/program.h"
 
 namespace leat::compiler {
@@ -19,8 +20,11 @@ struct ContractionRows {
   std::int64_t row_elements;
 };
 
-/// Merges what can be merged; steps only, before edges are made. REQUIRES: `contractions` ascending by step.
-void attach_epilogues(runtime::Program& program, const std::vector<ContractionRows>& contractions);
+/// Merges what can be merged; steps only, before edges are made. Of `boundaries` (unless null) those between
+/// what is merged go, and those between contractions and kernels say why nothing was. REQUIRES:
+/// `contractions` ascending by step.
+void attach_epilogues(runtime::Program& program, const std::vector<ContractionRows>& contractions,
+                      std::vector<FusionBoundary>* boundaries = nullptr);
 
 /// The kernel that runs on each panel of a contraction's step; null where `body` has none.
 const runtime::StepBody* epilogue_of(const runtime::StepBody& body);

@@ -17,7 +17,8 @@
 
 namespace leat::compiler {
 
-struct Pass;  // compiler/pipeline.h
+struct Pass;            // compiler/pipeline.h
+struct FusionBoundary;  // compiler/passes/passes.h
 
 /// When kernels get machine code.
 enum class Tier : std::uint8_t {
@@ -56,6 +57,8 @@ struct CompileOptions {
   /// Called behind each pass of pipeline(), in order. One that could change nothing was not run: then both
   /// graphs are the same object.
   std::function<void(const Pass&, const ir::Graph& before, const ir::Graph& after)> observe_pass;
+  /// Gets the values that fused regions exchange with their neighbours, and why these run apart.
+  std::vector<FusionBoundary>* boundaries = nullptr;
   /// The function behind custom_call's target; null means not found.
   std::function<const ir::CustomFunction*(std::string_view target)> custom_call;
 };

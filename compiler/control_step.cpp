@@ -145,6 +145,7 @@ StatusOr<std::shared_ptr<const StepBody>> make_control_step(const ir::Graph&, co
   CompileOptions inner = options;
   inner.observe = nullptr;
   inner.observe_pass = nullptr;
+  inner.boundaries = nullptr;
   // A worker runs the sub-programs step by step: they are on CPUs.
   std::erase_if(inner.devices, [](const DeviceDescription& device) { return device.gpu.has_value(); });
   inner.input_devices.clear();

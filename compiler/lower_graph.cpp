@@ -51,6 +51,7 @@ class Lowering {
       device_ = device[n];
       kernels_.SetDevice(device[n]);
       if (Status s = LowerNode(n); !s.ok()) return s;
+      for (std::size_t s = first_step; s < program_.steps.size(); ++s) program_.steps[s].nodes = {n};
       // What is on a GPU, or copies to or from one, says so itself.
       for (std::size_t s = first_step; s < program_.steps.size() && !kernels_.on_gpu(device[n]); ++s) {
         if (program_.steps[s].body && program_.steps[s].body->queued()) continue;
@@ -71,7 +72,7 @@ class Lowering {
       program_.outputs.push_back(b);
       ++ordinal;
     }
-    if (options_.fuse) attach_epilogues(program_, contractions_);
+    if (options_.fuse) attach_epilogues(program_, contractions_, options_.boundaries);
     AddUseEdges();
     return std::move(program_);
   }

@@ -73,6 +73,7 @@ constexpr Pass kPasses[] = {
      [](const ir::Graph& g, const CompileOptions& o) {
        FuseOptions fuse;
        fuse.one_op_per_group = !o.fuse;
+       fuse.boundaries = o.boundaries;
        return fuse_groups(g, fuse);
      },
      "fused"},

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
 #include "compiler/passes/fusion_groups.h"
 #include "compiler/passes/passes.h"
 
@@ -43,7 +44,31 @@ class Regrouper {
     return std::move(to_);
   }
 
+  // After Build: as nodes of what it built.
+  std::vector<FusionBoundary> Boundaries() const {
+    std::vector<FusionBoundary> all;
+    for (FusionGroups::Boundary& b : groups_.Boundaries()) {
+      const ir::Node& producer = from_.nodes[b.producer];
+      const std::uint32_t from = UnitOf(b.producer), to = UnitOf(b.reader);
+      if (from == kNone || to == kNone || from == to) continue;  // nobody needs it
+      all.push_back({from, to,
+                     absl::StrCat(std::string(name(producer.op)), " ", from_.ToString(producer.type())),
+                     std::move(b.why)});
+    }
+    return all;
+  }
+
  private:
+  // The new node in which a node is computed, or kNone.
+  std::uint32_t UnitOf(std::uint32_t n) const {
+    const int group = groups_.group_of(n);
+    if (group < 0) return value_of_[n].empty() ? kNone : value_of_[n][0].node;
+    for (std::uint32_t m : groups_.members(static_cast<std::uint32_t>(group))) {
+      if (groups_.needed(m) && !value_of_[m].empty()) return value_of_[m][0].node;
+    }
+    return kNone;
+  }
+
   // The new value for `v`; views that stay outside are copied on demand.
   Value Get(Value v) {
     auto& values = value_of_[v.node];
@@ -124,7 +149,10 @@ class Regrouper {
 
 ir::Graph fuse_groups(const ir::Graph& graph, const FuseOptions& options) {
   const FusionGroups groups(graph, options);
-  return Regrouper(graph, groups).Build();
+  Regrouper regrouper(graph, groups);
+  ir::Graph fused = regrouper.Build();
+  if (options.boundaries != nullptr) *options.boundaries = regrouper.Boundaries();
+  return fused;
 }
 
 }  // namespace leat::compiler

@@ -5,6 +5,8 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/container/inlined_vector.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "compiler/passes/contraction_views.h"
 
 namespace leat::compiler {
@@ -97,35 +99,62 @@ void FusionGroups::Visit(std::uint32_t n) {
   if (options_.one_op_per_group) return;
   for (const Edge& edge : Edges(n)) {
     const int producer = group_of_[edge.base.node];
-    if (producer >= 0 && producer != group_of_[n]) TryMerge(group_of_[n], producer);
+    if (producer < 0 || producer == group_of_[n]) continue;
+    std::string why;
+    const bool explain = options_.boundaries != nullptr;
+    if (!TryMerge(group_of_[n], producer, explain ? &why : nullptr) && explain)
+      refusals_.insert_or_assign({edge.base.node, n}, std::move(why));
   }
 }
 
-bool FusionGroups::TryMerge(int a, int b) {
+bool FusionGroups::TryMerge(int a, int b, std::string* why) {
   Group& x = groups_[static_cast<std::size_t>(a)];
   Group& y = groups_[static_cast<std::size_t>(b)];
-  if (static_cast<int>(x.nodes.size() + y.nodes.size()) > options_.max_ops) return false;
-  if (x.reductions + y.reductions > options_.max_reductions) return false;
+  const auto refuse = [&](const auto&... reason) {
+    if (why != nullptr) *why = absl::StrCat(reason...);
+    return false;
+  };
+  if (static_cast<int>(x.nodes.size() + y.nodes.size()) > options_.max_ops) {
+    return refuse("together they have ", x.nodes.size() + y.nodes.size(), " ops; a kernel has at most ",
+                  options_.max_ops);
+  }
+  if (x.reductions + y.reductions > options_.max_reductions) {
+    return refuse("together they have ", x.reductions + y.reductions, " reductions; a kernel has at most ",
+                  options_.max_reductions);
+  }
   FusionDomain domain;
   Shape full = x.full;
   std::vector<std::int64_t> reduced;
   if (x.reductions == 0 && y.reductions == 0) {
-    if (x.full.num_elements() != y.full.num_elements() || x.full.num_elements() == 0) return false;
+    if (x.full.num_elements() != y.full.num_elements()) {
+      return refuse("one loops over ", y.full.ToString(), ", the other over ", x.full.ToString(),
+                    ": other numbers of elements");
+    }
+    if (x.full.num_elements() == 0) return refuse("they have no elements");
     std::optional<Shape> refined = refine_shapes(x.full, y.full);
-    if (!refined) return false;
+    if (!refined) {
+      return refuse("no one loop has the indices of both ", y.full.ToString(), " and ", x.full.ToString());
+    }
     full = *refined;
     domain = map_domain(full);
   } else {
     const Group& r = x.reductions > 0 ? x : y;
     const Group& other = x.reductions > 0 ? y : x;
-    if (other.reductions > 0 && (other.full != r.full || other.reduced != r.reduced)) return false;
+    if (other.reductions > 0 && (other.full != r.full || other.reduced != r.reduced)) {
+      return refuse("one reduces dimensions ", absl::StrJoin(y.reduced, ","), " of ", y.full.ToString(),
+                    ", the other ", absl::StrJoin(x.reduced, ","), " of ", x.full.ToString());
+    }
     full = r.full;
     reduced = r.reduced;
-    if (full.num_elements() == 0) return false;
+    if (full.num_elements() == 0) return refuse("nothing is reduced");
     domain = reduce_domain(full, reduced);
     if (other.reductions == 0) {
       for (std::uint32_t m : other.nodes) {
-        if (!domain.Place(graph_.nodes[m].type().shape)) return false;
+        const Shape& shape = graph_.nodes[m].type().shape;
+        if (domain.Place(shape)) continue;
+        return refuse(std::string(name(graph_.nodes[m].op)), " of ", shape.ToString(),
+                      " is neither an element nor a row of the reduction of dimensions ",
+                      absl::StrJoin(reduced, ","), " of ", full.ToString());
       }
     }
   }
@@ -136,8 +165,14 @@ bool FusionGroups::TryMerge(int a, int b) {
     const int from = group_of_[read >> 32];
     return from == a || from == b;
   });
-  if (static_cast<int>(reads.size()) > options_.max_inputs) return false;
-  if (!EdgesMatch(x, b, domain) || !EdgesMatch(y, a, domain) || WouldCycle(a, b)) return false;
+  if (static_cast<int>(reads.size()) > options_.max_inputs) {
+    return refuse("together they read ", reads.size(), " values; a kernel reads at most ",
+                  options_.max_inputs);
+  }
+  if (!EdgesMatch(x, b, domain) || !EdgesMatch(y, a, domain)) {
+    return refuse("the reader wants the value at other indices than the loop computes it at");
+  }
+  if (WouldCycle(a, b)) return refuse("something between them needs the one and is needed by the other");
   // The merged group lives on in a.
   for (std::uint32_t m : y.nodes) group_of_[m] = a;
   std::vector<std::uint32_t> nodes;
@@ -178,6 +213,43 @@ bool FusionGroups::EdgesMatch(const Group& from, int to_group, const FusionDomai
     }
   }
   return true;
+}
+
+std::vector<FusionGroups::Boundary> FusionGroups::Boundaries() const {
+  std::vector<Boundary> all;
+  absl::flat_hash_set<std::pair<std::uint32_t, std::uint32_t>> seen;
+  const auto count = static_cast<std::uint32_t>(graph_.nodes.size());
+  const auto unit_of = [&](std::uint32_t n) {
+    return group_of_[n] >= 0 ? count + static_cast<std::uint32_t>(group_of_[n]) : n;
+  };
+  const auto own_code = [&](std::uint32_t n) {
+    return absl::StrCat(std::string(name(graph_.nodes[n].op)), " is not a loop: it has code of its own");
+  };
+  for (std::uint32_t n = 0; n < count; ++n) {
+    if (group_of_[n] < 0 && is_view(graph_.nodes[n])) continue;
+    for (const Edge& edge : Edges(n)) {
+      const std::uint32_t base = edge.base.node;
+      const Op op = graph_.nodes[base].op;
+      if (op == Op::parameter || op == Op::constant || is_free(base)) continue;
+      if (group_of_[n] < 0 && group_of_[base] < 0) continue;
+      // A cheap op behind a view is computed again where it is read, and may be needed nowhere else.
+      if (group_of_[base] >= 0 && !needed_[base]) continue;
+      if (unit_of(n) == unit_of(base) || !seen.emplace(unit_of(base), unit_of(n)).second) continue;
+      Boundary boundary{base, n, {}};
+      if (group_of_[base] < 0) {
+        boundary.why = own_code(base);
+      } else if (group_of_[n] < 0) {
+        boundary.why = own_code(n);
+      } else if (const auto it = refusals_.find({base, n}); it != refusals_.end()) {
+        boundary.why = it->second;
+      } else {
+        boundary.why = options_.one_op_per_group ? "fusion is switched off"
+                                                 : "it is copied out: it must stand in memory as it is read";
+      }
+      all.push_back(std::move(boundary));
+    }
+  }
+  return all;
 }
 
 // A path from one group to the other that leaves both would make the merged group wait for itself.

@@ -8,7 +8,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "compiler/passes/fusion_domain.h"
@@ -32,6 +35,14 @@ class FusionGroups {
   /// A topological order of the units: node ids, and node count + group number.
   const std::vector<std::uint32_t>& order() const { return order_; }
 
+  /// A value that crosses from one unit to another, where at least one of them is a group.
+  struct Boundary {
+    std::uint32_t producer, reader;  // nodes of the graph
+    std::string why;                 // they do not run as one
+  };
+  /// One for each pair of units. REQUIRES: FuseOptions::boundaries was set.
+  std::vector<Boundary> Boundaries() const;
+
  private:
   struct Group {
     std::vector<std::uint32_t> nodes;
@@ -54,7 +65,8 @@ class FusionGroups {
   bool IsFusible(std::uint32_t node) const;
   int NewGroup(std::uint32_t node);
   void Visit(std::uint32_t node);
-  bool TryMerge(int a, int b);
+  /// `why` gets the reason of a refusal, unless it is null.
+  bool TryMerge(int a, int b, std::string* why);
   bool EdgesMatch(const Group& from, int to_group, const FusionDomain& domain) const;
   bool WouldCycle(int a, int b) const;
   bool Reaches(int from, int to) const;
@@ -73,6 +85,7 @@ class FusionGroups {
   std::vector<std::pair<std::uint32_t, std::uint32_t>>
       waits_for_;  // (what stands in memory, unit that reads it)
   std::vector<std::uint32_t> order_;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::string> refusals_;  // (producer, reader) -> why
 };
 
 }  // namespace leat::compiler

@@ -59,6 +59,13 @@ ir::Graph assign_layouts(
     const std::function<runtime::cpu::ConvolutionLayouts(const runtime::cpu::ConvolutionDescriptor&)>&
         preferred);
 
+/// A value that one part of a fused graph hands to another, and why the two do not run as one.
+struct FusionBoundary {
+  std::uint32_t producer = 0, reader = 0;  // nodes of the fused graph
+  std::string value;                       // the op that makes it, and its type
+  std::string why;
+};
+
 /// Replaces runs of elementwise ops, views and reductions by `fused` nodes with a body; what is left outside
 /// are contractions, ops with code of their own, and views that cost nothing (aliases, or strides of a
 /// contraction).
@@ -67,6 +74,7 @@ struct FuseOptions {
   int max_inputs = 24;
   int max_reductions = 5;
   bool one_op_per_group = false;  // no fusion: every op is a kernel of its own (tests, and to compare)
+  std::vector<FusionBoundary>* boundaries = nullptr;  // gets those of fused regions with their neighbours
 };
 ir::Graph fuse_groups(const ir::Graph& graph, const FuseOptions& options = {});
 

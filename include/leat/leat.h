@@ -22,6 +22,7 @@
 #include "leat/function.h"
 #include "leat/future.h"
 #include "leat/graph_builder.h"
+#include "leat/inspect.h"
 #include "leat/nn.h"
 #include "leat/npy.h"
 #include "leat/ops.h"

@@ -123,6 +123,7 @@ struct Step {
   double cost_ns = 0;                  // estimate on one worker
   double rank_ns = 0;                  // estimate of the longest path from its start to the end
   std::vector<std::uint32_t> sources;  // ordinals into Program::sources
+  std::vector<std::uint32_t> nodes;    // of the fused graph: what it does (a part of)
 };
 
 struct Edge {

@@ -112,5 +112,53 @@ TEST(FusionGroups, RandomGraphsStayInOrder) {
   }
 }
 
+// What every boundary of the graph says, as "value: why".
+std::vector<std::string> boundaries(const std::string& text, FuseOptions options = {}) {
+  std::vector<FusionBoundary> all;
+  options.boundaries = &all;
+  const ir::Graph fused = fuse_groups(testing::parse(text), options);
+  std::vector<std::string> lines;
+  for (const FusionBoundary& b : all) {
+    EXPECT_LT(b.producer, b.reader);
+    EXPECT_LT(b.reader, fused.nodes.size());
+    lines.push_back(b.value + ": " + b.why);
+  }
+  return lines;
+}
+
+TEST(FusionGroups, BoundariesSayWhatStoppedTheMerge) {
+  using Lines = std::vector<std::string>;
+  EXPECT_EQ(boundaries("%x: f32[100]\n%a = exp %x\n%b = tanh %a\n"), Lines{});
+  EXPECT_EQ(boundaries("%x: f32[8,8]\n%a = exp %x\n%p = matmul %a %x\n%b = tanh %p\n"),
+            (Lines{"exp f32[8,8]: dot_general is not a loop: it has code of its own",
+                   "dot_general f32[8,8]: dot_general is not a loop: it has code of its own"}));
+  EXPECT_EQ(
+      boundaries("%x: f32[8]\n%a = exp %x\n%s = slice %a {starts=[0], limits=[4], strides=[1]}\n%b = "
+                 "tanh %s\n%r = reduce_sum %a {dims=[0]}\n%t = reduce_sum %b {dims=[0]}\n%y = add %r %t\n")
+          .at(0),
+      "exp f32[8]: one loops over [8], the other over [4]: other numbers of elements");
+  FuseOptions few;
+  few.max_ops = 2;
+  EXPECT_EQ(boundaries("%x: f32[8]\n%a = exp %x\n%b = tanh %a\n%c = exp %b\n", few),
+            Lines{"tanh f32[8]: together they have 3 ops; a kernel has at most 2"});
+  few = {};
+  few.max_inputs = 2;
+  EXPECT_EQ(boundaries("%x: f32[8]\n%y: f32[8]\n%z: f32[8]\n%a = add %x %y\n%b = add %a %z\n", few),
+            Lines{"add f32[8]: together they read 3 values; a kernel reads at most 2"});
+  few = {};
+  few.max_reductions = 0;
+  EXPECT_EQ(boundaries("%x: f32[8]\n%a = exp %x\n%b = reduce_sum %a {dims=[0]}\n", few),
+            Lines{"exp f32[8]: together they have 1 reductions; a kernel has at most 0"});
+  few = {};
+  few.one_op_per_group = true;
+  EXPECT_EQ(boundaries("%x: f32[8]\n%a = exp %x\n%b = tanh %a\n", few),
+            Lines{"exp f32[8]: fusion is switched off"});
+  EXPECT_EQ(boundaries("%x: f32[8,4]\n%a = exp %x\n%b = transpose %a {dims=[1,0]}\n%c = reshape %b : "
+                       "f32[8,4]\n%d = add %c %a\n"),
+            Lines{"exp f32[8,4]: the reader wants the value at other indices than the loop computes it at"});
+  EXPECT_EQ(boundaries("%x: f32[8,8]\n%a = exp %x\n%p = matmul %a %x\n%b = add %p %a\n").at(2),
+            "exp f32[8,8]: something between them needs the one and is needed by the other");
+}
+
 }  // namespace
 }  // namespace leat::compiler

@@ -30,12 +30,16 @@ TEST_P(BadCall, SaysWhatIsWrong) {
 
 constexpr Case kCases[] = {
     {"", 2, "A subcommand is required; see leat --help"},
-    {"draw x", 2, "there is no command draw; commands: info, ops, dump, run, bench, trace"},
+    {"draw x", 2, "there is no command draw; commands: info, ops, dump, inspect, run, bench, trace"},
     {"dump", 2, "program is required; see leat dump --help"},
     {"dump mlp.leat --stage=fast", 2, "--stage: fast not in"},
     {"dump mlp.leat --format=png", 2, "--format: png not in"},
     {"dump mlp.leat --stage=fused", 2, "mlp.leat: give sizes for its symbols: --size n=..."},
     {"dump mlp.leat --size m=3 --stage=fused", 2, "--size m=3: the program has no symbol m"},
+    {"inspect mlp.leat", 2, "mlp.leat: give sizes for its symbols: --size n=..."},
+    {"inspect mlp.leat --size n=2 --roofline=guess", 2, "--roofline: guess not in"},
+    {"inspect mlp.leat --size n=2 --rows=-1", 2, "--rows"},
+    {"inspect absent.leat", 1, "not_found: absent.leat: cannot open: No such file or directory"},
     {"run mlp.leat --size n=-1", 2, "--size n=-1: \"-1\" is not an extent"},
     {"run mlp.leat --size n=9999999999999999999999", 2, "is not an extent"},
     {"run mlp.leat --size n", 2, "\"n\" is not of the form symbol=extent"},
@@ -76,7 +80,7 @@ TEST(BadProgram, AFullDiskIsAnError) {
 }
 
 TEST(Help, EveryCommandHasAnExample) {
-  for (const char* command : {"info", "ops", "dump", "run", "bench", "trace"}) {
+  for (const char* command : {"info", "ops", "dump", "inspect", "run", "bench", "trace"}) {
     const Command c = leat(std::string(command) + " --help");
     EXPECT_EQ(c.code, 0);
     EXPECT_THAT(c.out, HasSubstr(std::string("Example: leat ") + command));

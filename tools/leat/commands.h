@@ -19,9 +19,15 @@ struct BadCall {
   std::string message;
 };
 
+/// Thrown by a command that has printed all and whose answer is another exit code.
+struct ExitCode {
+  int code = 0;
+};
+
 void add_info_command(CLI::App& app, Status* status);
 void add_ops_command(CLI::App& app, Status* status);
 void add_dump_command(CLI::App& app, Status* status);
+void add_inspect_command(CLI::App& app, Status* status);
 void add_run_command(CLI::App& app, Status* status);
 void add_bench_command(CLI::App& app, Status* status);
 void add_trace_command(CLI::App& app, Status* status);

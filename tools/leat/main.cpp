@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
   add_info_command(app, &status);
   add_ops_command(app, &status);
   add_dump_command(app, &status);
+  add_inspect_command(app, &status);
   add_run_command(app, &status);
   add_bench_command(app, &status);
   add_trace_command(app, &status);
@@ -51,6 +52,8 @@ int main(int argc, char** argv) {
   } catch (const BadCall& e) {
     std::fprintf(stderr, "leat: %s\n", e.message.c_str());
     return kBadCall;
+  } catch (const ExitCode& e) {
+    return e.code;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "leat: %s\n", e.what());
     return kBadInput;

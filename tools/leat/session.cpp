@@ -26,6 +26,11 @@ void add_session_options(CLI::App* command, SessionOptions* o) {
 }
 
 Status Session::Run(std::vector<runtime::Ref<runtime::Value>>* outputs) {
+  const runtime::Ref<runtime::Run> run = Submit(outputs);
+  return Finish(*run, outputs);
+}
+
+runtime::Ref<runtime::Run> Session::Submit(std::vector<runtime::Ref<runtime::Value>>* outputs) {
   outputs->clear();
   for (std::size_t o = 0; o < graph.outputs.size(); ++o) outputs->push_back(runtime::Value::Pending());
   runtime::RunRequest request;
@@ -33,9 +38,12 @@ Status Session::Run(std::vector<runtime::Ref<runtime::Value>>* outputs) {
   request.inputs = inputs;
   request.outputs = *outputs;
   request.label = graph.name;
-  runtime::Ref<runtime::Run> run = engine->Submit(std::move(request));
-  if (Status s = run->Wait(); !s.ok()) return s;
-  if (Status s = run->status(); !s.ok()) return s;
+  return engine->Submit(std::move(request));
+}
+
+Status Session::Finish(runtime::Run& run, std::vector<runtime::Ref<runtime::Value>>* outputs) {
+  if (Status s = run.Wait(); !s.ok()) return s;
+  if (Status s = run.status(); !s.ok()) return s;
   for (auto& value : *outputs) {
     if (value->state() == runtime::Value::State::ready) {  // where it can be read
       value = engine->OnHost(value);

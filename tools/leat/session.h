@@ -28,6 +28,9 @@ class Session {
   static StatusOr<std::unique_ptr<Session>> Open(const SessionOptions& options);
   /// One run; its outputs in `outputs`. A fault poisons what depends on it; the other outputs are there.
   Status Run(std::vector<runtime::Ref<runtime::Value>>* outputs);
+  /// The same in two parts: handing it over, and waiting for it.
+  runtime::Ref<runtime::Run> Submit(std::vector<runtime::Ref<runtime::Value>>* outputs);
+  Status Finish(runtime::Run& run, std::vector<runtime::Ref<runtime::Value>>* outputs);
 
   ir::Graph graph;
   std::vector<std::string> output_names;  // of a model

@@ -1,0 +1,69 @@
+// leat inspect: the summary as text and as JSON, of programs and models, and the roofline's cache.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/tools/command.h"
+
+namespace leat::tool {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const std::string kModel = "/usr/share/libonnx-testdata/data/node/test_softmax_axis_1/model.onnx";
+
+TEST(Inspect, HasEverySection) {
+  const Command c = leat("inspect mlp.leat --size n=32 --roofline=none");
+  EXPECT_EQ(c.code, 0) << c.err;
+  EXPECT_EQ(c.err, "");
+  for (const char* part : {"program @mlp\n", "inputs (5)\n", "outputs (2)\n", "ops as written\n",
+                           "dot_general", "arithmetic intensity: ", "no roofline", "steps (", "not fused (",
+                           "arg_max is not a loop: it has code of its own", "placement: everything on cpu:0",
+                           "concurrency: ", "critical path: ", "memory: a run reserves ", "held by"}) {
+    EXPECT_THAT(c.out, HasSubstr(part));
+  }
+}
+
+TEST(Inspect, RowsBoundTheTables) {
+  EXPECT_THAT(leat("inspect mlp.leat --size n=32 --roofline=none --rows=1").out,
+              HasSubstr("... and 4 more inputs"));
+  EXPECT_THAT(leat("inspect mlp.leat --size n=32 --roofline=none --rows=0").out, Not(HasSubstr("... and ")));
+}
+
+TEST(Inspect, CopiesSayWhoWantsThem) {
+  const Command c = leat("inspect two_devices.leat --devices 2 --roofline=none");
+  EXPECT_EQ(c.code, 0) << c.err;
+  EXPECT_THAT(c.out, HasSubstr("copy f32[256,256] (262 kB) cpu:0 -> cpu:1: asked for by the program"));
+}
+
+TEST(Inspect, ModelsHaveNamesAndJson) {
+  const Command c = leat("inspect " + kModel + " --roofline=none --json");
+  ASSERT_EQ(c.code, 0) << c.err;
+  const auto j = nlohmann::json::parse(c.out);
+  EXPECT_EQ(j["outputs"][0]["name"], "y");
+  EXPECT_EQ(j["steps"].size(), 1u);
+  EXPECT_EQ(j["transcendentals"], 3 * 4 * 5);
+  EXPECT_TRUE(j["roofline"].is_null());
+}
+
+TEST(Inspect, TheRooflineIsMeasuredOnce) {
+  const std::string cache = folder() / "cache";
+  const std::string call =
+      "XDG_CACHE_HOME='" + cache + "' '" LEAT_COMMAND "' inspect softmax.leat --size n=4 --json";
+  const Command first = shell(call);
+  ASSERT_EQ(first.code, 0) << first.err;
+  const auto a = nlohmann::json::parse(first.out)["roofline"];
+  EXPECT_GT(a["operations_per_second"].get<double>(), 1e6);
+  EXPECT_GT(a["bytes_per_second"].get<double>(), 1e6);
+  EXPECT_THAT(a["source"].get<std::string>(), HasSubstr("measured on "));
+  const auto b = nlohmann::json::parse(shell(call).out)["roofline"];
+  EXPECT_EQ(b["operations_per_second"], a["operations_per_second"]);
+  EXPECT_THAT(b["source"].get<std::string>(), HasSubstr("roofline.json"));
+  std::ofstream(cache + "/leat/roofline.json") << "{\"broken";
+  EXPECT_EQ(shell(call).code, 0);  // measured anew
+}
+
+}  // namespace
+}  // namespace leat::tool
