@@ -1,4 +1,4 @@
-// ONNX models: read, run, and turned into graphs.
+// ONNX models: read, run, turned into graphs, and written from them.
 //
 // A Model is made from a file or bytes, belongs to the Context that was current then, and is shared by
 // copies. It is imported once per dtypes and shapes of its inputs, and per value of those inputs that decide
@@ -83,6 +83,17 @@ class Model {
 StatusOr<Model> load(const std::string& path, const LoadOptions& options = {});
 /// From bytes, which are copied.
 StatusOr<Model> load(std::span<const std::byte> bytes, const LoadOptions& options = {});
+
+struct SaveOptions {
+  std::vector<std::string> output_names{};  // "output_0", ... for those that have none
+};
+
+/// A static graph as an ONNX model of operator set 18, for Netron and other runtimes: nodes are named by
+/// scopes and labels, and say where they were written. Read back, it has the graph's bits, but for attention,
+/// which ONNX writes as two products and a softmax, and 16-bit reductions. unimplemented, naming the op and
+/// its place, for what ONNX cannot say; failed_precondition for graphs with symbols.
+StatusOr<std::string> to_bytes(const Graph& graph, const SaveOptions& options = {});
+Status save(const Graph& graph, const std::string& path, const SaveOptions& options = {});
 
 }  // namespace leat::onnx
 #pragma GCC visibility pop

@@ -7,6 +7,7 @@
 
 #include "leat/context.h"
 #include "leat/create.h"
+#include "leat/executable.h"
 #include "leat/onnx.h"
 #include "leat/ops.h"
 #include "tests/onnx/model_builder.h"
@@ -196,6 +197,22 @@ TEST(ToGraph, HasInputsAsParametersAndTheRestAsConstants) {
   EXPECT_EQ(g.input_type(0), "f32[4,2]");
   EXPECT_EQ(g.output_type(0), "f32[4,3]");
   EXPECT_THAT(g.ToString(), HasSubstr("// at <onnx>:1 scope=\"dense\""));
+}
+
+// Inputs that are read in another order than they are declared in: passes keep parameters as the nodes stand.
+TEST(ToGraph, KeepsTheOrderOfInputs) {
+  const Model m = loaded(model({node("Neg", {"b"}, {"n"}), node("Exp", {"c"}, {"e"}),
+                                node("Sub", {"n", "e"}, {"d"}), node("Add", {"d", "a"}, {"y"})},
+                               {value("a", kF32, {"1"}), value("b", kF32, {"1"}), value("c", kF32, {"1"})},
+                               {output("y")}));
+  const std::vector<GraphType> types(3, GraphType{DType::f32, {1}});
+  const Graph g = m.ToGraph(types).value();
+  EXPECT_EQ(g.input_name(0), "a");
+  const Executable e = Compile(g).value();
+  const std::vector<Future> y =
+      e.Run({.inputs = {leat::tensor<float>({1}), leat::tensor<float>({20}), leat::tensor<float>({0})}})
+          .value();
+  EXPECT_EQ(y[0].Get().value().item<float>(), -20);  // 1 - 20 - e^0
 }
 
 TEST(ToGraph, TakesValuesOfInputsThatDecideShapes) {

@@ -31,5 +31,8 @@ void add_inspect_command(CLI::App& app, Status* status);
 void add_run_command(CLI::App& app, Status* status);
 void add_bench_command(CLI::App& app, Status* status);
 void add_trace_command(CLI::App& app, Status* status);
+void add_check_command(CLI::App& app, Status* status);
+void add_reduce_command(CLI::App& app, Status* status);
+void add_export_command(CLI::App& app, Status* status);
 
 }  // namespace leat::tool

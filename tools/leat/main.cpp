@@ -30,7 +30,7 @@ std::string explain(const CLI::App& app, int argc, char** argv, const CLI::Parse
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"leat: dump, run, time and trace programs of text IR and ONNX models"};
+  CLI::App app{"leat: dump, run, time, trace and check programs of text IR and ONNX models"};
   app.require_subcommand(1);
   app.set_version_flag("--version", "leat " LEAT_VERSION);
   app.footer("leat COMMAND --help has the options and an example. Sample programs: examples/programs.");
@@ -42,6 +42,9 @@ int main(int argc, char** argv) {
   add_run_command(app, &status);
   add_bench_command(app, &status);
   add_trace_command(app, &status);
+  add_check_command(app, &status);
+  add_reduce_command(app, &status);
+  add_export_command(app, &status);
 
   try {
     app.parse(argc, argv);

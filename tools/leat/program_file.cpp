@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "compiler/frontend/fill_inputs.h"
 #include "compiler/frontend/graph_state.h"
 #include "compiler/frontend/npy_file.h"
 #include "ir/inference.h"
@@ -31,53 +32,6 @@ StatusOr<std::string> read_text(const std::string& path) {
   if (error != 0)
     return Status(Code::failed_precondition, absl::StrCat(path, ": cannot read: ", std::strerror(error)));
   return text;
-}
-
-// Philox is the project's random source; the interpreter runs it here as it would in a graph.
-StatusOr<ir::Array> fill(const ir::Type& type, const std::string& how, std::uint64_t seed,
-                         std::uint64_t ordinal) {
-  ir::Graph g("fill");
-  const std::uint64_t key[2] = {seed, ordinal << 32};
-  const ir::Value k = g.AddConstant(ir::make_literal({DType::u64, {2}}, key));
-  const DType real = type.dtype == DType::f64 ? DType::f64 : DType::f32;
-  auto scalar = [&](double x) {
-    const ir::Literal l = real == DType::f64 ? ir::make_scalar(x) : ir::make_scalar(static_cast<float>(x));
-    const ir::Value c = g.AddConstant(l);
-    return g
-        .Add(ir::Op::broadcast, {c}, {{ir::Attr::dims, std::vector<std::int64_t>{}}}, {{real, type.shape}})
-        .value();
-  };
-  ir::Value v;
-  if (how == "iota" || how == "normal" || how == "uniform") {
-    if (how == "iota") {
-      const ir::Type flat{DType::i64, {type.shape.num_elements()}};
-      v = g.Add(ir::Op::iota, {}, {{ir::Attr::axis, std::int64_t{0}}}, {flat}).value();
-      v = g.Add(ir::Op::reshape, {v}, {}, {{DType::i64, type.shape}}).value();
-    } else {
-      v = g.Add(ir::Op::random_bits, {k}, {}, {{DType::u32, type.shape}}).value();
-      const ir::Value eight = g.AddConstant(ir::make_scalar<std::uint32_t>(9));
-      const ir::Value shift =
-          g.Add(ir::Op::broadcast, {eight}, {{ir::Attr::dims, std::vector<std::int64_t>{}}},
-                {{DType::u32, type.shape}})
-              .value();
-      v = g.Add(ir::Op::shift_right, {v, shift}).value();
-      v = g.Add(ir::Op::convert, {v}, {{ir::Attr::dtype, real}}).value();
-      v = g.Add(ir::Op::mul, {g.Add(ir::Op::add, {v, scalar(0.5)}).value(), scalar(0x1p-23)}).value();
-      if (how == "normal") {
-        v = g.Add(ir::Op::sub, {g.Add(ir::Op::add, {v, v}).value(), scalar(1)}).value();
-        v = g.Add(ir::Op::mul, {g.Add(ir::Op::erfinv, {v}).value(), scalar(1.4142135623730951)}).value();
-      }
-      // Integers get small numbers of both signs.
-      if (!is_float(type.dtype)) v = g.Add(ir::Op::mul, {v, scalar(10)}).value();
-    }
-  } else {
-    v = scalar(how == "ones" ? 1 : 0);
-  }
-  if (g.type(v).dtype != type.dtype) v = g.Add(ir::Op::convert, {v}, {{ir::Attr::dtype, type.dtype}}).value();
-  g.outputs = {v};
-  StatusOr<std::vector<ir::Array>> result = ir::interpret(g, {});
-  if (!result.ok()) return result.status();
-  return std::move((*result)[0]);
 }
 
 bool is_onnx(const ProgramFile& file) { return file.path.ends_with(".onnx"); }
@@ -171,7 +125,9 @@ void add_program_options(CLI::App* command, ProgramFile* file) {
 
 void add_input_options(CLI::App* command, InputFiles* files) {
   command->add_option("-i,--input", files->inputs, "an input from a file: -i x=x.npy");
-  command->add_option("--fill", files->fill, "inputs without a file: normal, uniform, iota, ones, zeros")
+  command
+      ->add_option("--fill", files->fill,
+                   "inputs without a file: normal, uniform, iota, ones, zeros; random indices are in range")
       ->check(CLI::IsMember({"normal", "uniform", "iota", "ones", "zeros"}))
       ->capture_default_str();
   command->add_option("--seed", files->seed, "of the random fills")->capture_default_str();
@@ -235,16 +191,10 @@ StatusOr<std::vector<ir::Array>> load_inputs(const ir::Graph& graph, const Input
     }
     arrays[p] = *std::move(array);
   }
+  StatusOr<std::vector<ir::Array>> filled = frontend::fill_inputs(graph, files.fill, files.seed);
+  if (!filled.ok()) return filled.status();
   for (std::size_t p = 0; p < arrays.size(); ++p) {
-    if (arrays[p].bytes) continue;
-    const ir::Type& type = graph.nodes[graph.parameters[p]].type();
-    StatusOr<ir::Array> filled = fill(type, files.fill, files.seed, p);
-    if (!filled.ok()) {
-      return Status(filled.status().code(),
-                    absl::StrCat("input ", graph.parameter_names[p], " ", graph.ToString(type), ": ",
-                                 filled.status().message()));
-    }
-    arrays[p] = *std::move(filled);
+    if (!arrays[p].bytes) arrays[p] = std::move((*filled)[p]);
   }
   return arrays;
 }

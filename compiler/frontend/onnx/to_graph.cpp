@@ -36,6 +36,24 @@ ir::Literal literal_of(const runtime::Ref<runtime::Value>& value, const ir::Type
   return {type, std::shared_ptr<const std::byte[]>(data, [buffer = std::move(buffer)](const std::byte*) {})};
 }
 
+// The same graph with its parameters first, in their order: passes keep them as the nodes stand.
+ir::Graph with_parameters_first(ir::Graph graph) {
+  std::vector<std::uint32_t> order = graph.parameters, place(graph.nodes.size());
+  for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) {
+    if (graph.nodes[n].op != ir::Op::parameter) order.push_back(n);
+  }
+  std::vector<ir::Node> nodes;
+  for (const std::uint32_t n : order) {
+    place[n] = static_cast<std::uint32_t>(nodes.size());
+    nodes.push_back(std::move(graph.nodes[n]));
+    for (ir::Value& v : nodes.back().inputs) v.node = place[v.node];
+  }
+  graph.nodes = std::move(nodes);
+  for (std::uint32_t& p : graph.parameters) p = place[p];
+  for (ir::Value& v : graph.outputs) v.node = place[v.node];
+  return graph;
+}
+
 // What stands for one parameter of the lowered graph.
 struct Source {
   std::uint32_t placeholder = UINT32_MAX;
@@ -131,6 +149,7 @@ StatusOr<Graph> Model::ToGraph(std::span<const GraphType> types,
         graph.parameter_names.push_back(names[i]);
       }
     }
+    graph = with_parameters_first(std::move(graph));
     if (const Status s = ir::verify(graph); !s.ok()) return s;
     return Graph(std::make_shared<const frontend::GraphState>(frontend::GraphState{std::move(graph)}));
   } catch (const NeedsValue& need) {
