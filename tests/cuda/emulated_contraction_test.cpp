@@ -69,7 +69,7 @@ TEST(EmulatedMatmul, MinusZeroStays) {
 TEST(EmulatedMatmul, DimensionsThatDoNotRunOn) {
   Random random(3);
   const OpCase c = dot(DType::f32, {2, 3, 4}, {2, 4}, {}, {}, {0, 2}, {0, 1}).Draw(random);
-  const auto plan = runtime::cuda::plan_op(*c.node, c.operands, small_gpu());
+  const auto plan = runtime::cuda::plan_op(*c.node(), c.operands, small_gpu());
   EXPECT_EQ(plan.status().code(), Code::unimplemented);
 }
 
@@ -126,6 +126,54 @@ TEST_P(EmulatedAttention, MasksAndShapes) {
 }
 INSTANTIATE_TEST_SUITE_P(All, EmulatedAttention, ::testing::ValuesIn(dtypes_of(Op::attention)),
                          [](const auto& info) { return std::string(name(info.param)); });
+
+// Without any one of its barriers, a kernel whose threads work together is found out.
+TEST(EmulatedOps, EveryBarrierIsNeeded) {
+  Random random(6);
+  const Attributes axis = {{Attr::axis, std::int64_t{1}}};
+  const std::string barrier = "call void @llvm.nvvm.barrier0()";
+  for (OpCase& c : std::vector<OpCase>{dot(DType::f32, {40, 70}, {70, 40}, {}, {}, {1}, {0}),
+                                       OpCase(Op::sort, {{DType::f32, {3000, 9}}}, axis),
+                                       OpCase(Op::arg_max, {{DType::f32, {3000, 300}}}, axis),
+                                       OpCase(Op::cumulative_sum, {{DType::f32, {3000, 70}}}, axis)}) {
+    c.Draw(random, false);
+    const auto plan = runtime::cuda::plan_op(*c.node(), c.operands, small_gpu());
+    ASSERT_TRUE(plan.ok());
+    const runtime::cuda::OpLaunch& launch = plan->launches[0];
+    // Blocks take several parts of the work, so that the last barrier of one part matters.
+    runtime::cuda::LaunchGeometry geometry = launch.geometry;
+    geometry.blocks = 1;
+    const std::string text = *compiler::codegen::kernel_gpu_llvm_text(launch.kernel, "sm_90");
+    int barriers = 0;
+    for (std::size_t at = text.find(barrier); at != std::string::npos; at = text.find(barrier, at + 1)) {
+      ++barriers;
+      std::string without = text;
+      without.erase(at, barrier.size());
+      const auto kernel = EmulatedKernel::Load(without);
+      ASSERT_TRUE(kernel.ok()) << kernel.status().ToString();
+      std::vector<DeviceBytes> uses;
+      for (const Bytes& input : c.inputs) {
+        uses.emplace_back(input.size());
+        std::memcpy(uses.back().data(), input.data(), input.size());
+      }
+      for (const Type& type : c.node()->results)
+        uses.emplace_back(static_cast<std::size_t>(type.shape.num_elements()) * byte_size(type.dtype));
+      DeviceBytes scratch(static_cast<std::size_t>(plan->scratch_bytes));
+      std::uint32_t fault = 0;
+      std::vector<void*> addresses;
+      std::vector<Region> memory = {{scratch.data(), scratch.size, "scratch"}};
+      for (DeviceBytes& use : uses) {
+        addresses.push_back(use.data());
+        memory.push_back({use.data(), use.size, "a use"});
+      }
+      const auto words = runtime::cuda::pack_parameters(launch, &fault, addresses, scratch.data());
+      EXPECT_NE((*kernel)->Run(geometry, words, memory), "")
+          << c.ToString() << ": barrier " << barriers << " of\n"
+          << text;
+    }
+    EXPECT_GE(barriers, 2) << c.ToString();
+  }
+}
 
 }  // namespace
 }  // namespace leat::emulator

@@ -150,7 +150,7 @@ TEST(EmulatedDynamicSlice, StartsAreClamped) {
 TEST(EmulatedDynamicSlice, StartsOfSeveralDTypesHaveNoCode) {
   const OpCase c(Op::dynamic_slice, {{DType::f32, {6, 7}}, {DType::i64, {}}, {DType::i32, {}}},
                  {{Attr::sizes, Integers{4, 3}}});
-  const auto plan = runtime::cuda::plan_op(*c.node, c.operands, small_gpu());
+  const auto plan = runtime::cuda::plan_op(*c.node(), c.operands, small_gpu());
   EXPECT_EQ(plan.status().message(), "dynamic_slice with starts of several dtypes has no code for a GPU");
 }
 

@@ -20,8 +20,8 @@ std::vector<OpKernel> kernels_of(DType dtype, const runtime::cuda::GpuDescriptio
   const auto add = [&](Op op, std::vector<Type> types, Attributes attributes) {
     if (!ir::accepts(ir::op_info(op).types, dtype)) return;
     const OpCase c(op, std::move(types), std::move(attributes));
-    ASSERT_NE(c.node, nullptr);
-    const auto plan = runtime::cuda::plan_op(*c.node, c.operands, gpu);
+    ASSERT_NE(c.node(), nullptr);
+    const auto plan = runtime::cuda::plan_op(*c.node(), c.operands, gpu);
     ASSERT_TRUE(plan.ok()) << plan.status().ToString();
     for (const runtime::cuda::OpLaunch& launch : plan->launches) {
       if (known.insert(runtime::cuda::print(launch.kernel)).second) kernels.push_back(launch.kernel);
@@ -111,7 +111,7 @@ INSTANTIATE_TEST_SUITE_P(All, OpPtx, ::testing::ValuesIn(all_dtypes()),
 
 TEST(OpPtx, WideWordsAndTheParameterBlock) {
   const OpCase c(Op::gather, {{DType::f32, {6, 8}}, {DType::i64, {3}}}, {{Attr::axis, std::int64_t{0}}});
-  const auto plan = runtime::cuda::plan_op(*c.node, c.operands, *runtime::cuda::gpu_description("sm_90"));
+  const auto plan = runtime::cuda::plan_op(*c.node(), c.operands, *runtime::cuda::gpu_description("sm_90"));
   ASSERT_TRUE(plan.ok());
   const OpKernel& kernel = plan->launches.at(0).kernel;
   EXPECT_EQ(runtime::cuda::print(kernel), "gather u8,i64,u8 word=16 rank=0 variant=0 numbers=4 pointers=3");
@@ -128,7 +128,7 @@ TEST(OpPtx, ContractionsReadSharedMemoryInWideWords) {
                   {Attr::batch_y, Integers{}},
                   {Attr::contract_x, Integers{1}},
                   {Attr::contract_y, Integers{0}}});
-  const auto plan = runtime::cuda::plan_op(*c.node, c.operands, *runtime::cuda::gpu_description("sm_90"));
+  const auto plan = runtime::cuda::plan_op(*c.node(), c.operands, *runtime::cuda::gpu_description("sm_90"));
   ASSERT_TRUE(plan.ok());
   EXPECT_EQ(plan->launches.at(0).kernel.rank, 128);
   const std::string ptx = *compiler::codegen::kernel_ptx(plan->launches[0].kernel, "sm_90");

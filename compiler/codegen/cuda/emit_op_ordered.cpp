@@ -147,7 +147,7 @@ class OrderedEmitter final : OpEmitter {
             StoreWord(y, At(type, p_[1], (row0 + r) * extent + column), bytes);
           });
         });
-        Barrier();
+        // Of the next tile, each column is written by the thread that has just read it.
         return after;
       });
     });
@@ -202,7 +202,7 @@ class OrderedEmitter final : OpEmitter {
             StoreWord(k.v, slot(thread_, 1), 8);
           });
         });
-        Barrier();
+        if (half > 1) Barrier();  // thread 0 reads its own
       }
       If(thread_ == Zero(), [&] { StoreWord(load(Zero(), 1).v, At(b_.getInt64Ty(), p_[1], row), 8); });
       Barrier();

@@ -115,7 +115,7 @@ class SortEmitter final : OpEmitter {
           });
         });
       });
-      Barrier();
+      // Of the next tile, the slots are written by the threads that have just read them.
     });
   }
 
