@@ -23,6 +23,56 @@ class GpuContext : public ::testing::Test {
 };
 
 TEST_F(GpuContext, AValueGoesThereAndComesBack) {
+  const Tensor x = to_device(arange(1000, DType::f32), "gpu:0");
+  EXPECT_EQ(x.data<float>()[999], 999);
+  EXPECT_EQ(to_device(x, "cpu:0").data<float>()[7], 7);
+}
+
+TEST_F(GpuContext, WhatIsComputedThereHasTheBitsOfTheCpu) {
+  const Tensor x = (arange(100'000, DType::f32) - 50'000) * 1e-3f;
+  const auto f = [](const Tensor& t) { return exp(sin(t)) + sqrt(abs(t)) / (t * t + 1); };
+  const std::vector<float> want = f(x).to_vector<float>();
+  EXPECT_EQ(f(to_device(x, "gpu:0")).to_vector<float>(), want);
+  EXPECT_GT(gpu_.driver().calls()["cuLaunchKernel"], 0);
+}
+
+TEST_F(GpuContext, ReductionsThereAreThoseOfTheCpu) {
+  Generator random(3);
+  const Tensor x = random.normal({37, 5000}).wait(), g = to_device(x, "gpu:1").wait();
+  EXPECT_EQ(softmax(g, -1).to_vector<float>(), softmax(x, -1).to_vector<float>());
+  EXPECT_EQ(sum(g).item<float>(), sum(x).item<float>());
+  EXPECT_EQ(sum(g, {0}).to_vector<float>(), sum(x, {0}).to_vector<float>());
+  EXPECT_EQ(max(g, {1}).to_vector<float>(), max(x, {1}).to_vector<float>());
+}
+
+TEST_F(GpuContext, OneResultStaysThereForTheNext) {
+  const Tensor x = to_device(arange(4096, DType::f32), "gpu:0").wait();
+  const Tensor y = (x * 2).wait();
+  const std::int64_t before = gpu_.driver().calls()["cuMemcpyDtoHAsync"];
+  const Tensor z = (y + x).wait();
+  EXPECT_EQ(gpu_.driver().calls()["cuMemcpyDtoHAsync"], before);
+  EXPECT_EQ(z.data<float>()[4095], 4095 * 3);
+  EXPECT_EQ(gpu_.driver().calls()["cuMemcpyDtoHAsync"], before + 1);
+}
+
+TEST_F(GpuContext, TwoDevicesAndTheHostTakeTurns) {
+  const Tensor x = arange(3000, DType::f32);
+  const Tensor a = to_device(x, "gpu:0") * 2, b = to_device(x, "gpu:1") + 1;
+  const Tensor c = a + to_device(b, "gpu:0");
+  const Tensor d = to_device(c, "cpu:0") - x;
+  EXPECT_EQ(d.data<float>()[2999], 2999 * 2 + 2999 + 1 - 2999);
+  EXPECT_GT(gpu_.driver().calls()["cuMemcpyPeerAsync"], 0);
+}
+
+TEST_F(GpuContext, WhatAGpuHasNoCodeForRunsOnTheHostInSight) {
+  const Tensor x = to_device(arange(64, DType::f32), "gpu:0");
+  const Tensor y = cumsum(x * 2, 0) + 1;
+  EXPECT_EQ(y.data<float>()[63], 63 * 64 + 1);
+  const std::string program = Dump(cumsum(x * 3, 0) + 1, "program");
+  EXPECT_NE(program.find("from the device"), std::string::npos) << program;
+}
+
+TEST_F(GpuContext, BranchesTakeStreamsOfTheirOwnAndTheProgramShowsIt) {
   const auto columns = [](const Tensor& t) { return t - sum(t, {0}, true); };
   const auto rows = [](const Tensor& t) { return t * max(t, {1}, true); };
   const auto f = [&](const Tensor& t) {
