@@ -33,7 +33,7 @@ constexpr Case kCases[] = {
     {"draw x", 2, "there is no command draw; commands: info, ops, dump, inspect, run, bench, trace"},
     {"dump", 2, "program is required; see leat dump --help"},
     {"dump mlp.leat --stage=fast", 2, "--stage: fast not in"},
-    {"dump mlp.leat --format=png", 2, "--format: png not in"},
+    {"dump mlp.leat --format=jpeg", 2, "--format: jpeg not in"},
     {"dump mlp.leat --stage=fused", 2, "mlp.leat: give sizes for its symbols: --size n=..."},
     {"dump mlp.leat --size m=3 --stage=fused", 2, "--size m=3: the program has no symbol m"},
     {"inspect mlp.leat", 2, "mlp.leat: give sizes for its symbols: --size n=..."},

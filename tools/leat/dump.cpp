@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <map>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -20,7 +21,7 @@ struct Options {
   DumpOptions what;
   std::string before, after;
   std::vector<std::string> diff;
-  std::string constants = "64";
+  std::string format = "text", fold = "auto", constants = "64";
   bool list_passes = false;
   std::string output;
   int workers = 2;
@@ -118,6 +119,13 @@ Status dump(Options options) {
 }
 
 void check(Options* options) {
+  const std::map<std::string_view, DumpFormat> formats = {
+      {"text", DumpFormat::text}, {"dot", DumpFormat::dot}, {"json", DumpFormat::json},
+      {"svg", DumpFormat::svg},   {"png", DumpFormat::png}, {"html", DumpFormat::html}};
+  const std::map<std::string_view, Fold> folds = {
+      {"auto", Fold::automatic}, {"none", Fold::none}, {"repeats", Fold::repeats}, {"scopes", Fold::scopes}};
+  options->what.format = formats.at(options->format);
+  options->what.fold = folds.at(options->fold);
   if (options->constants == "all") options->constants = "-1";
   if (!absl::SimpleAtoi(options->constants, &options->what.constants)) {
     throw BadCall{absl::StrCat("--constants ", options->constants, ": a number of elements, or all")};
@@ -174,26 +182,23 @@ void add_dump_command(CLI::App& app, Status* status) {
   command->add_option("--depth", o->what.depth, "how far the cone reaches, up and down")
       ->check(CLI::Range(0, 1'000'000))
       ->capture_default_str();
-  const std::map<std::string, Fold> folds = {
-      {"auto", Fold::automatic}, {"none", Fold::none}, {"repeats", Fold::repeats}, {"scopes", Fold::scopes}};
   command
-      ->add_option("--fold", o->what.fold,
+      ->add_option("--fold", o->fold,
                    "auto: over 200 nodes, repeated structure once and scopes as one line until it fits; or "
                    "none, repeats, scopes")
-      ->transform(CLI::CheckedTransformer(folds).description(""));
+      ->check(CLI::IsMember({"auto", "none", "repeats", "scopes"}))
+      ->capture_default_str();
   command->add_option("--unfold", o->what.unfold, "a scope that stays open: --unfold encoder/layer0");
   command->add_option("--constants", o->constants, "elide constants of more elements; all: none is elided")
       ->capture_default_str();
   command->add_option("--arch", o->what.arch, "the GPU that stage ptx and --gpus are for; none is needed")
       ->check(CLI::IsMember({"sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_90a"}))
       ->capture_default_str();
-  const std::map<std::string, DumpFormat> formats = {{"text", DumpFormat::text}, {"dot", DumpFormat::dot},
-                                                     {"json", DumpFormat::json}, {"svg", DumpFormat::svg},
-                                                     {"png", DumpFormat::png},   {"html", DumpFormat::html}};
   command
-      ->add_option("--format", o->what.format,
+      ->add_option("--format", o->format,
                    "text, dot, json, svg or png (both through Graphviz), or html: a page with every stage")
-      ->transform(CLI::CheckedTransformer(formats).description(""));
+      ->check(CLI::IsMember({"text", "dot", "json", "svg", "png", "html"}))
+      ->capture_default_str();
   command->add_option("-o,--output", o->output, "write into this file");
   command->add_option("--workers", o->workers, "plan for this many workers")
       ->check(CLI::Range(1, 1024))
@@ -210,12 +215,12 @@ void add_dump_command(CLI::App& app, Status* status) {
       "Text that leaves something out begins with \"// not parsable\"; --fold=none --constants=all is "
       "whole.\n"
       "The JSON form is described in leat/dump.h.\n"
-      "Examples: leat dump examples/programs/mlp.leat --size n=32 --stage=fused\n"
-      "          leat dump examples/programs/mlp.leat --size n=32 --format=html -o mlp.html\n"
-      "          leat dump examples/programs/mlp.leat --size n=32 --diff graph optimized\n"
-      "          leat dump examples/programs/mlp.leat --size n=32 --stage=program --focus relu --depth 1\n"
-      "          leat dump examples/programs/mlp.leat --size n=32 --stage=ptx --arch=sm_80\n"
-      "          leat dump model.onnx --size batch=1 --stage=fused --format=svg -o model.svg");
+      "Example: leat dump examples/programs/mlp.leat --size n=32 --stage=fused\n"
+      "         leat dump examples/programs/mlp.leat --size n=32 --format=html -o mlp.html\n"
+      "         leat dump examples/programs/mlp.leat --size n=32 --diff graph optimized\n"
+      "         leat dump examples/programs/mlp.leat --size n=32 --stage=program --focus relu --depth 1\n"
+      "         leat dump examples/programs/mlp.leat --size n=32 --stage=ptx --arch=sm_80\n"
+      "         leat dump model.onnx --size batch=1 --stage=fused --format=svg -o model.svg");
   command->callback([o, status] {
     check(o.get());
     *status = dump(*o);

@@ -66,8 +66,8 @@ void add_trace_command(CLI::App& app, Status* status) {
       ->check(CLI::IsMember({"json", "html"}))
       ->capture_default_str();
   command->footer(
-      "Examples: leat trace examples/programs/mlp.leat --size n=4096 -o timeline.json\n"
-      "          leat trace examples/programs/mlp.leat --size n=4096 --format=html -o mlp.html");
+      "Example: leat trace examples/programs/mlp.leat --size n=4096 -o timeline.json\n"
+      "         leat trace examples/programs/mlp.leat --size n=4096 --format=html -o mlp.html");
   command->callback([o, status] { *status = trace(*o); });
 }
 
