@@ -36,6 +36,7 @@ struct Traced {
   std::shared_ptr<frontend::Plan> plan;
   std::shared_ptr<frontend::Snapshot> snapshot;
   std::vector<Input> inputs;
+  frontend::BoundInputs bound;  // per input, or empty
   std::vector<ir::Type> results;
   std::vector<frontend::GeneratorDraw> draws;
   std::vector<Tensor> captured;  // keeps the values alive
@@ -91,6 +92,7 @@ std::shared_ptr<Traced> CompiledBody::State::Trace(std::span<const Tensor> argum
   auto t = std::make_shared<Traced>();
   std::vector<Tensor> results;
   std::vector<std::pair<std::uint32_t, frontend::GeneratorDraw>> draws;
+  bool keeps_captured = false;
   {
     frontend::Trace trace(state.id());
     std::vector<Tensor> placeholders;
@@ -99,6 +101,7 @@ std::shared_ptr<Traced> CompiledBody::State::Trace(std::span<const Tensor> argum
     }
     results = body(placeholders);
     draws = std::move(trace.draws);
+    keeps_captured = trace.keeps_captured;
   }
   for (const Tensor& r : results) {
     const Node& n = frontend::node_of(r, "compile: a result", where);
@@ -149,11 +152,21 @@ std::shared_ptr<Traced> CompiledBody::State::Trace(std::span<const Tensor> argum
       } else {
         input.value = frontend::value_of(*in.leaf);
       }
+      if (keeps_captured) {
+        const bool ready = input.kind == Input::Kind::captured &&
+                           input.value->state() == Value::State::ready &&
+                           input.value->buffer()->device() == 0;
+        const ir::Type type = in.leaf == nullptr ? ir::Type{in.dtype, {}} : in.leaf->type();
+        t->bound.push_back(ready ? std::optional(frontend::literal_of(input.value->buffer(), type))
+                                 : std::nullopt);
+      }
       t->inputs.push_back(std::move(input));
     }
     t->snapshot = std::make_shared<frontend::Snapshot>(std::move(walk.order), std::move(walk.key));
   }
-  t->plan = state.plans().FindOrAdd(t->snapshot->key, frontend::hash_words(t->snapshot->key));
+  t->plan = keeps_captured
+                ? std::make_shared<frontend::Plan>()
+                : state.plans().FindOrAdd(t->snapshot->key, frontend::hash_words(t->snapshot->key));
   return t;
 }
 
@@ -201,7 +214,9 @@ std::vector<Tensor> CompiledBody::Call(std::span<const Tensor> arguments, Source
       }
     }
     t = slot;
-    for (const Input& in : t->inputs) {
+    for (std::size_t i = 0; i < t->inputs.size(); ++i) {
+      const Input& in = t->inputs[i];
+      if (!t->bound.empty() && t->bound[i]) continue;
       switch (in.kind) {
         case Input::Kind::argument:
           request.inputs.push_back(frontend::peek_value(arguments[in.index]));
@@ -225,7 +240,7 @@ std::vector<Tensor> CompiledBody::Call(std::span<const Tensor> arguments, Source
     state->plans().hits.fetch_add(1, std::memory_order_relaxed);
     frontend::note_reuse(*state, *t->plan);
   } else {
-    request.plan = [state, t] { return frontend::make_plan(*state, t->plan, *t->snapshot); };
+    request.plan = [state, t] { return frontend::make_plan(*state, t->plan, *t->snapshot, t->bound); };
   }
   state->runs.fetch_add(1, std::memory_order_relaxed);
   request.group = state->group();

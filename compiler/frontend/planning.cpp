@@ -22,8 +22,8 @@ bool is_small(const runtime::Program& program, double& cost) {
 }
 
 StatusOr<std::shared_ptr<const runtime::Program>> plan_now(ContextState& state, Plan& plan,
-                                                           std::span<Node* const> order,
-                                                           std::span<const std::uint64_t> key) {
+                                                           const Snapshot& snapshot,
+                                                           const BoundInputs& bound) {
   const std::lock_guard planning(plan.planning);
   if (plan.ready.load(std::memory_order_acquire)) {
     state.plans().hits.fetch_add(1, std::memory_order_relaxed);
@@ -31,7 +31,8 @@ StatusOr<std::shared_ptr<const runtime::Program>> plan_now(ContextState& state, 
     return plan.program;
   }
   std::vector<runtime::DeviceId> input_devices;
-  const ir::Graph graph = lower(order, key, &input_devices);
+  ir::Graph graph = lower(snapshot.order, snapshot.key, &input_devices);
+  bind_inputs(graph, input_devices, bound);
   auto program = state.Compile(graph, std::move(input_devices));
   if (!program.ok()) return program.status();
   state.plans().planned.fetch_add(1, std::memory_order_relaxed);
@@ -44,12 +45,39 @@ StatusOr<std::shared_ptr<const runtime::Program>> plan_now(ContextState& state, 
 
 }  // namespace
 
+ir::Literal literal_of(runtime::Ref<runtime::Buffer> buffer, const ir::Type& type) {
+  const auto* const data = static_cast<const std::byte*>(buffer->data());
+  return {type, std::shared_ptr<const std::byte[]>(data, [buffer = std::move(buffer)](const std::byte*) {})};
+}
+
+void bind_inputs(ir::Graph& graph, std::vector<runtime::DeviceId>& devices, const BoundInputs& bound) {
+  if (bound.empty()) return;
+  std::vector<std::uint32_t> parameters;
+  std::vector<std::string> names;
+  std::vector<runtime::DeviceId> their_devices;
+  for (std::size_t p = 0; p < graph.parameters.size(); ++p) {
+    if (!bound[p]) {
+      parameters.push_back(graph.parameters[p]);
+      names.push_back(graph.parameter_names[p]);
+      their_devices.push_back(devices[p]);
+      continue;
+    }
+    ir::Node& node = graph.nodes[graph.parameters[p]];
+    node.op = ir::Op::constant;
+    node.attributes = std::make_shared<const ir::Attributes>(ir::Attributes{{ir::Attr::value, *bound[p]}});
+  }
+  devices = std::move(their_devices);
+  graph.parameters.assign(parameters.begin(), parameters.end());
+  graph.parameter_names.assign(names.begin(), names.end());
+}
+
 StatusOr<std::shared_ptr<const runtime::Program>> make_plan(ContextState& state,
                                                             const std::shared_ptr<Plan>& plan,
-                                                            const Snapshot& snapshot) {
+                                                            const Snapshot& snapshot,
+                                                            const BoundInputs& bound) {
   StatusOr<std::shared_ptr<const runtime::Program>> result = Status(Code::internal, "not planned");
   try {
-    result = plan_now(state, *plan, snapshot.order, snapshot.key);
+    result = plan_now(state, *plan, snapshot, bound);
   } catch (const std::bad_alloc&) {
     result = Status(Code::resource_exhausted, "out of memory while planning");
   } catch (const std::exception& e) {

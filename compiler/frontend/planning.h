@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "compiler/frontend/context_state.h"
@@ -26,11 +27,20 @@ struct Snapshot {
   }
 };
 
-/// The program of `plan`, made from the snapshot if need be. Never throws; a plan that cannot be made is
-/// forgotten.
+/// What stands for the inputs of a graph that belong to its plan; nothing for those that each run brings.
+using BoundInputs = std::vector<std::optional<ir::Literal>>;
+
+/// A value as a literal that keeps it alive: nothing is copied.
+ir::Literal literal_of(runtime::Ref<runtime::Buffer> buffer, const ir::Type& type);
+/// Turns parameters into constants, and leaves the devices of the others.
+void bind_inputs(ir::Graph& graph, std::vector<runtime::DeviceId>& devices, const BoundInputs& bound);
+
+/// The program of `plan`, made from the snapshot if need be; a plan with bound inputs is no other's. Never
+/// throws; a plan that cannot be made is forgotten.
 StatusOr<std::shared_ptr<const runtime::Program>> make_plan(ContextState& state,
                                                             const std::shared_ptr<Plan>& plan,
-                                                            const Snapshot& snapshot);
+                                                            const Snapshot& snapshot,
+                                                            const BoundInputs& bound = {});
 
 /// To be called when a run finds its plan ready: what is used a second time gets machine code.
 void note_reuse(ContextState& state, Plan& plan);

@@ -32,6 +32,9 @@ class Trace {
   Tensor AddPlaceholder(DType dtype, const Shape& shape, SourceLocation where);
   std::uint32_t placeholders() const { return count_; }
   std::uint32_t context() const { return context_; }
+  /// Set by the traced function: the tensors that it captures are no hidden inputs, but constants of the
+  /// plan, if their values are there. They are folded, and operands of contractions are packed once.
+  bool keeps_captured = false;
   /// By placeholder ordinal - first draw.
   std::vector<std::pair<std::uint32_t, GeneratorDraw>> draws;
 

@@ -77,6 +77,27 @@ TEST(Model, ANewSizeCostsNoRunOfLlvm) {
   EXPECT_EQ(context.stats().plans, before.plans + 2);
 }
 
+TEST(Model, InitialisersBelongToThePlan) {
+  Context context({.tier = Tier::machine_code});
+  const Context::Scope scope(context);
+  const auto with = [](const Floats& w, bool exp) {
+    return loaded(model({node(exp ? "Exp" : "Identity", {"w"}, {"e"}), node("Add", {"x", "e"}, {"y"}),
+                         node("Identity", {"w"}, {"z"})},
+                        {value("x", kF32, {"3"})}, {output("y"), output("z")},
+                        {test::tensor<float>("w", kF32, {3}, w)}));
+  };
+  const Tensor x = leat::tensor<float>({10, 20, 30});
+  const std::vector<Tensor> first = with({0, 1, 2}, true)({x});
+  EXPECT_EQ(first[0].to_vector<float>()[0], 11);
+  EXPECT_THAT(first[1].to_vector<float>(), ElementsAre(0, 1, 2));  // a constant is an output
+  const ContextStats before = context.stats();
+  // The same structure with other constants is another plan, and exp of a constant was no part of the kernel.
+  EXPECT_THAT(with({5, 6, 7}, false)({x})[0].to_vector<float>(), ElementsAre(15, 26, 37));
+  EXPECT_THAT(with({1, 2, 3}, false)({x})[0].to_vector<float>(), ElementsAre(11, 22, 33));
+  EXPECT_EQ(context.stats().kernels, before.kernels);
+  EXPECT_EQ(context.stats().plans, before.plans + 2);
+}
+
 TEST(Model, InputsThatDoNotFitAreErrors) {
   const Model m = loaded(linear_model());
   const auto error = [&](std::map<std::string, Tensor> inputs) { return m.Run(inputs).status().ToString(); };

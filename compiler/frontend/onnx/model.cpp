@@ -5,6 +5,7 @@
 #include "compiler/frontend/build.h"
 #include "compiler/frontend/context_state.h"
 #include "compiler/frontend/onnx/model_state.h"
+#include "compiler/frontend/trace.h"
 
 namespace leat::onnx {
 namespace {
@@ -210,6 +211,7 @@ std::vector<Tensor> Model::State::Call(const std::vector<Tensor>& arguments) {
       body = std::make_shared<CompiledBody>([this, known, ordinals](std::span<const Tensor> placeholders) {
         std::vector<Tensor> all(inputs.size());
         for (std::size_t i = 0; i < ordinals.size(); ++i) all[ordinals[i]] = placeholders[i];
+        if (frontend::Trace* const trace = frontend::Trace::current()) trace->keeps_captured = true;
         return Import(all, Mode::traced, known);
       });
     }

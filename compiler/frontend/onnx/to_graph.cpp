@@ -31,9 +31,7 @@ ir::Literal literal_of(const runtime::Ref<runtime::Value>& value, const ir::Type
                        std::uint32_t context) {
   if (const Status s = value->Wait(); !s.ok()) throw Error(s);
   if (value->state() != runtime::Value::State::ready) frontend::throw_value_error(*value, context, {});
-  runtime::Ref<runtime::Buffer> buffer = value->buffer();
-  const auto* const data = static_cast<const std::byte*>(buffer->data());
-  return {type, std::shared_ptr<const std::byte[]>(data, [buffer = std::move(buffer)](const std::byte*) {})};
+  return frontend::literal_of(value->buffer(), type);
 }
 
 // The same graph with its parameters first, in their order: passes keep them as the nodes stand.
