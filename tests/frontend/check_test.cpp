@@ -56,8 +56,9 @@ TEST(Reduce, ShrinksToWhatFails) {
   const Graph g = parsed("%x: f32[64,8]\n%a = exp %x\n%b = neg %a\n%c = tanh %b");
   const Graph small =
       Reduce(g, [](const Graph& c) { return c.ToString().find("neg") != std::string::npos; }).value();
-  EXPECT_EQ(small.ToString(),
-            "graph @main(%v1: f32[1,1]) -> (f32[1,1]) {\n  %0 = neg %v1 : f32[1,1]\n  return %0\n}\n");
+  EXPECT_THAT(small.ToString(), HasSubstr("%0 = neg "));
+  EXPECT_EQ(small.input_type(0), "f32[1,1]");
+  EXPECT_EQ(small.ToString().find("exp"), std::string::npos);
   EXPECT_EQ(Reduce(g, [](const Graph&) { return false; }).status().message(),
             "Reduce: the graph does not fail");
 }
