@@ -189,6 +189,19 @@ void attach_epilogues(Program& program, const std::vector<ContractionRows>& cont
           return b.producer == contraction.nodes[0] && b.reader == reader.nodes[0];
         });
       }
+      // Each in its own unit: scaled to what the two steps cost.
+      const auto scaled = [](const Step& step) {
+        std::vector<float> shares(step.sources.size(), 1.0f);
+        if (step.shares.size() == shares.size()) shares = step.shares;
+        float sum = 0;
+        for (const float share : shares) sum += share;
+        for (float& share : shares) share *= sum > 0 ? static_cast<float>(step.cost_ns) / sum : 0.0f;
+        return shares;
+      };
+      std::vector<float> shares = scaled(contraction);
+      const std::vector<float> others = scaled(reader);
+      shares.insert(shares.end(), others.begin(), others.end());
+      contraction.shares = std::move(shares);
       contraction.sources.insert(contraction.sources.end(), reader.sources.begin(), reader.sources.end());
       contraction.nodes.insert(contraction.nodes.end(), reader.nodes.begin(), reader.nodes.end());
       absl::StrAppend(&contraction.name, "+", reader.name);

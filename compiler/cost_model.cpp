@@ -4,18 +4,21 @@
 
 namespace leat::compiler {
 
+double element_ns(ir::Op op, DType dtype) {
+  const ir::OpInfo& info = ir::op_info(op);
+  if (info.is(ir::kFaults) && is_int(dtype)) return 2.0;  // integer division is scalar
+  // Measured with 8 lanes (notes/numerics.md): arithmetic about 0.1 ns an element, exp 0.3, erf 0.7, sin 0.6.
+  return info.is(ir::kTranscendental) ? 0.6 : op == ir::Op::random_bits ? 2.0 : 0.1;
+}
+
 KernelCost estimate_kernel(const BuiltKernel& built) {
   const ir::Kernel& kernel = built.kernel;
   const auto elements = static_cast<double>(built.elements());
   const auto rows = static_cast<double>(built.parallel_elements());
   KernelCost cost;
   for (const ir::Kernel::Instruction& instruction : kernel.body) {
-    const ir::OpInfo& info = ir::op_info(instruction.op);
-    // Measured with 8 lanes (notes/numerics.md): arithmetic about 0.1 ns an element, exp 0.3, erf 0.7, sin
-    // 0.6.
-    double ns = info.is(ir::kTranscendental) ? 0.6 : instruction.op == ir::Op::random_bits ? 2.0 : 0.1;
-    if (info.is(ir::kFaults) && is_int(instruction.dtype)) ns = 2.0;  // integer division is scalar
-    cost.compute_ns += ns * (instruction.level == ir::Kernel::Level::element ? elements : rows);
+    cost.compute_ns += element_ns(instruction.op, instruction.dtype) *
+                       (instruction.level == ir::Kernel::Level::element ? elements : rows);
   }
   double bytes = 0;
   auto touch = [&](DType dtype, ir::Kernel::Level level, ir::Kernel::Stride stride) {

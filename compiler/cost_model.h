@@ -11,6 +11,8 @@ struct KernelCost {
   double total() const { return compute_ns > memory_ns ? compute_ns : memory_ns; }
 };
 KernelCost estimate_kernel(const BuiltKernel& kernel);
+/// Of one element of an op of a kernel, in registers.
+double element_ns(ir::Op op, DType dtype);
 
 /// The smallest range worth a task of its own: about 20 us, which is 100 times what taking a task costs
 /// (measured 0.1-0.2 us by the caller, 5 us when a worker must wake).

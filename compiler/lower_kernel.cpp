@@ -122,6 +122,15 @@ Status KernelLowering::Lower(const ir::Graph& body, std::span<const std::uint32_
   return AddKernel(*built, body, name, memory, {outputs.begin(), outputs.end()});
 }
 
+// Of the arithmetic of a kernel: what an op does for all of its elements.
+float share_of(const ir::Graph& body, const ir::Node& node) {
+  const ir::OpInfo& info = ir::op_info(node.op);
+  if (!info.elementwise() && info.family != ir::Family::reduce && node.op != Op::random_bits) return 0;
+  const ir::Type& type = info.family == ir::Family::reduce ? body.type(node.inputs[0]) : node.type();
+  return static_cast<float>(element_ns(node.op, node.type().dtype) *
+                            static_cast<double>(type.shape.num_elements()));
+}
+
 Status KernelLowering::AddKernel(const BuiltKernel& built, const ir::Graph& body, const std::string& name,
                                  const std::vector<std::uint32_t>& memory_inputs,
                                  const std::vector<std::uint32_t>& outputs) {
@@ -136,6 +145,7 @@ Status KernelLowering::AddKernel(const BuiltKernel& built, const ir::Graph& body
     if (!is_source_of_steps(body.nodes[i])) continue;
     source_of[i] = static_cast<std::uint32_t>(step.sources.size());
     step.sources.push_back(AddSource(body, body.nodes[i]));
+    step.shares.push_back(share_of(body, body.nodes[i]));
   }
   // Constants are host memory.
   if (step.sources.empty()) step.sources.push_back(AddSource(body, body.nodes.back()));

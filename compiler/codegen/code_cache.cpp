@@ -14,6 +14,7 @@
 #include "compiler/codegen/jit.h"
 #include "compiler/codegen/kernel_object.h"
 #include "compiler/codegen/target.h"
+#include "runtime/engine/trace.h"
 
 namespace leat::compiler {
 namespace {
@@ -97,6 +98,10 @@ class Compiler {
       if (entry->phase == Entry::Phase::done) return entry->status;
       entry->phase = Entry::Phase::compiling;
     }
+    std::string name = "compile";
+    for (const ir::Kernel::Instruction& i : entry->code.kernel().body)
+      name += " " + std::string(ir::name(i.op));
+    runtime::name_job(name.size() > 120 ? name.substr(0, 120) + "..." : std::move(name));
     Status status;
     try {
       status = CompileAndPublish(*entry);

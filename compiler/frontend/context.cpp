@@ -2,6 +2,7 @@
 
 #include "compiler/codegen/process_end.h"
 #include "compiler/frontend/build.h"
+#include "compiler/frontend/call_record.h"
 #include "compiler/frontend/context_state.h"
 #include "compiler/frontend/dump.h"
 #include "compiler/frontend/schedule.h"
@@ -38,6 +39,8 @@ Context::Scope::~Scope() { t_current = outer_; }
 void Context::wait_all(SourceLocation where) {
   BlockGuard::Report("wait_all", where, true);
   if (!state_->open()) return;
+  const frontend::CallRecord record(frontend::lock_recording_engine(*state_),
+                                    runtime::TraceEvent::Kind::blocker, "wait_all", where);
   const Status s = state_->engine().WaitIdle(state_->group().get());
   if (!s.ok()) frontend::fail(s, where);
 }
@@ -48,6 +51,8 @@ int Context::worker_count() const { return state_->engine().workers(); }
 
 void Context::SetTracing(bool on) { state_->engine().SetTracing(on); }
 std::string Context::TakeTrace() { return runtime::trace_json(state_->engine().TakeTrace()); }
+
+std::string Context::Describe() const { return state_->engine().Describe(); }
 
 void Context::RegisterCustom(std::string name, CustomFunction function) {
   state_->RegisterCustom(std::move(name), std::move(function));

@@ -41,6 +41,7 @@ EngineOptions engine_options(const ContextOptions& o) {
   e.max_bytes_in_flight = o.max_bytes_in_flight;
   e.max_runs_in_flight = o.max_runs_in_flight;
   e.synchronous = o.synchronous;
+  e.schedule = o.schedule;
   return e;
 }
 
@@ -60,6 +61,7 @@ void refuse_engine_options(const ContextOptions& o) {
   check(o.max_runs_in_flight != unset.max_runs_in_flight, "max_runs_in_flight");
   check(o.memory_limit != unset.memory_limit, "memory_limit");
   check(o.synchronous != unset.synchronous, "synchronous");
+  check(o.schedule != unset.schedule, "schedule");
 }
 
 ContextOptions with_engine(ContextOptions o, const runtime::Engine& engine) {
@@ -72,6 +74,7 @@ ContextOptions with_engine(ContextOptions o, const runtime::Engine& engine) {
   o.max_runs_in_flight = e.max_runs_in_flight;
   o.memory_limit = e.memory_limit;
   o.synchronous = e.synchronous;
+  o.schedule = e.schedule;
   return o;
 }
 

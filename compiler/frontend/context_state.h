@@ -38,6 +38,8 @@ class ContextState {
   std::uint32_t id() const { return id_; }
   const ContextOptions& options() const { return options_; }
   runtime::Engine& engine() { return *engine_; }
+  /// REQUIRES: open() seen under the graph lock, which is still held.
+  const std::shared_ptr<runtime::Engine>& shared_engine() const { return engine_; }
   /// What of the engine's work is this Context's.
   const runtime::Ref<runtime::RunGroup>& group() const { return group_; }
   /// Runs `job` on the pool, as this Context's.

@@ -3,9 +3,11 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/container/inlined_vector.h"
 #include "compiler/frontend/build.h"
+#include "compiler/frontend/call_record.h"
 #include "compiler/frontend/launch_queue.h"
 #include "compiler/frontend/planning.h"
 #include "compiler/frontend/quick_run.h"
@@ -251,6 +253,10 @@ StatusOr<Ref<runtime::Run>> start(std::span<const Tensor> roots, const EvalOptio
   }
   if (wanted.empty()) return Ref<runtime::Run>();
   ContextState& state = **held;
+  std::optional<CallRecord> record;
+  if (runtime::anyone_traces()) {
+    record.emplace(recording_engine(state), runtime::TraceEvent::Kind::call, "eval", where);
+  }
   Walk& walk = scratch_walk();
   walk.Clear();
   walk.Run(wanted, state.next_walk++);
@@ -273,7 +279,9 @@ StatusOr<Ref<runtime::Run>> start(std::span<const Tensor> roots, const EvalOptio
     }
   }
   const std::shared_ptr<ContextState> shared = *held;
-  return submit(shared, walk, options, admission, lock);
+  StatusOr<Ref<runtime::Run>> run = submit(shared, walk, options, admission, lock);
+  if (record && run.ok() && *run) record->run = (*run)->id();
+  return run;
 }
 
 void submit_scheduled(const std::shared_ptr<ContextState>& state, Node* node, const Ref<Value>& value) {
@@ -384,6 +392,15 @@ Ref<Value> await_value(const Tensor& tensor, std::string_view call, SourceLocati
   if (BlockGuard::active()) {
     const Ref<Value> there = peek_value(tensor);
     BlockGuard::Report(call, where, there == nullptr || !there->done());
+  }
+  // A value that is there blocks nobody.
+  std::optional<CallRecord> record;
+  if (runtime::anyone_traces()) {
+    const Ref<Value> there = peek_value(tensor);
+    const std::shared_ptr<ContextState>& state = ContextState::Find(node.context);
+    if (state != nullptr && (there == nullptr || !there->done())) {
+      record.emplace(lock_recording_engine(*state), runtime::TraceEvent::Kind::blocker, call, where);
+    }
   }
   Ref<Value> value = request_value(tensor, where);
   if (!value->done()) run_or_spin(node, *value);

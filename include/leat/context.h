@@ -48,6 +48,7 @@ struct ContextOptions {
   int max_runs_in_flight = 0;            // bound on runs in flight; 0: 1024
   std::int64_t memory_limit = 0;         // bytes per device, in tensors and caches; 0: none
   bool synchronous = false;              // debug: eval() waits, so that an error appears where it is caused
+  std::shared_ptr<StepSchedule> schedule{};  // debug: the order of steps; implies synchronous
   // Its own.
   bool exact_contractions = false;         // no library contractions: bits that never depend on the machine
   Tier tier = Tier::automatic;             // when kernels get machine code
@@ -130,6 +131,9 @@ class Context {
   /// What was recorded since, as a timeline that ui.perfetto.dev opens: one track per worker and per thread
   /// that helped.
   std::string TakeTrace();
+
+  /// Everything in flight on its engine, as text: what runs, what waits and why, bytes, faults. Never blocks.
+  std::string Describe() const;
 
   /// Registers a C++ function for custom(name, ...). Replaces one of the same name for later plans.
   void RegisterCustom(std::string name, CustomFunction function);

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "leat/status.h"
+#include "leat/step_schedule.h"
 
 namespace leat::runtime {
 class Engine;  // not shown
@@ -59,6 +60,8 @@ struct EngineOptions {
   bool always_concurrent = false;            // debug: small programs are handed over too
   std::shared_ptr<Allocator> allocator{};    // null: the aligned operator new of the process
   std::shared_ptr<ExecutorHook> executor{};  // null: threads of the engine's own
+  /// debug: steps run one by one, in the order of this; implies `synchronous` (leat/step_schedule.h)
+  std::shared_ptr<StepSchedule> schedule{};
 };
 
 class Engine {

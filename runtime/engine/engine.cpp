@@ -11,6 +11,7 @@
 #include "runtime/engine/engine_core.h"
 #include "runtime/engine/fp_environment.h"
 #include "runtime/engine/futex.h"
+#include "runtime/engine/live_dump.h"
 #include "runtime/executor/items.h"
 
 namespace leat::runtime {
@@ -101,6 +102,7 @@ StatusOr<std::unique_ptr<Engine>> Engine::Create(EngineOptions options) {
     return bad("max_runs_in_flight must be 0 to " + std::to_string(kRunSlots));
   }
   if (!(options.spin_us >= 0)) return bad("spin_us is negative");
+  if (options.schedule) options.synchronous = true;
   if (options.workers == 0) options.workers = usable_cpus();
   if (options.max_runs_in_flight == 0) options.max_runs_in_flight = kDefaultRunsInFlight;
   if (!options.allocator) options.allocator = default_allocator();
@@ -109,6 +111,7 @@ StatusOr<std::unique_ptr<Engine>> Engine::Create(EngineOptions options) {
     if (!gpus.ok()) return gpus.status();
     auto core = std::make_shared<EngineCore>(std::move(options), *std::move(gpus));
     core->pool.Start(core);
+    know_engine(core);
     return std::unique_ptr<Engine>(new Engine(std::move(core)));
   } catch (const std::bad_alloc&) {
     return Status(Code::resource_exhausted, "out of memory while making an engine");
@@ -297,7 +300,26 @@ void Engine::TrimMemory() {
   for (const Ref<Memory>& memory : core_->memories) memory->Trim();
 }
 
-void Engine::SetTracing(bool on) { core_->tracing.store(on, std::memory_order_relaxed); }
+void Engine::SetTracing(bool on) {
+  if (core_->tracing.exchange(on, std::memory_order_relaxed) != on) tracing_engines.fetch_add(on ? 1 : -1);
+}
+bool Engine::tracing() const { return core_->tracing.load(std::memory_order_relaxed); }
+
+void Engine::RecordCall(TraceEvent::Kind kind, std::string name, std::int64_t begin_ns, std::uint64_t run) {
+  static std::atomic<std::uint32_t> threads{0};
+  thread_local const std::uint32_t thread = 2000 + threads.fetch_add(1, std::memory_order_relaxed);
+  // On a worker the call lies inside the job that makes it.
+  Worker* const worker = this_place().pool == &core_->pool ? this_place().worker : nullptr;
+  TraceRecord record{kind,
+                     worker ? worker->index : thread,
+                     begin_ns,
+                     now_ns(),
+                     0,
+                     0,
+                     std::make_shared<TraceRun>(TraceRun{run, std::move(name), nullptr})};
+  (worker ? worker->trace : core_->run_trace).Add(std::move(record));
+}
+std::string Engine::Describe() const { return core_->Describe(); }
 std::vector<TraceEvent> Engine::TakeTrace() { return core_->TakeTrace(); }
 std::string Engine::ExplainWait(const Value& value) const { return explain_wait(value); }
 

@@ -91,8 +91,14 @@ class Engine {
   /// From now on (until false) runs and jobs that start are recorded.
   void SetTracing(bool on);
   std::vector<TraceEvent> TakeTrace();
+  bool tracing() const;
+  /// A call (or blocker) of the calling thread that began then and ends now; `run` is what it started, or 0.
+  void RecordCall(TraceEvent::Kind kind, std::string name, std::int64_t begin_ns, std::uint64_t run);
   /// Which run a value waits for, which of its steps are running, and for which inputs others wait.
   std::string ExplainWait(const Value& value) const;
+
+  /// Everything in flight, for people: what each worker does, what each run waits for, holds and has lost.
+  std::string Describe() const;
 
   /// Whether the calling thread belongs to a pool: there, waiting answers would_deadlock.
   static bool OnPoolThread();

@@ -47,7 +47,9 @@ EngineCore::EngineCore(EngineOptions o, std::vector<std::shared_ptr<cuda::Gpu>> 
       pool(*this, options),
       fork_generation_(runtime::fork_generation()) {}
 
-EngineCore::~EngineCore() = default;
+EngineCore::~EngineCore() {
+  if (tracing.load(std::memory_order_relaxed)) tracing_engines.fetch_sub(1);
+}
 
 Status EngineCore::CheckUsable() const {
   if (forks.load(std::memory_order_relaxed) != fork_generation_) {
@@ -95,6 +97,7 @@ void EngineCore::Kick() {
 
 void EngineCore::RunJob(Worker& me, std::function<void()> job, Priority priority) {
   const std::int64_t begin = tracing.load(std::memory_order_relaxed) ? now_ns() : 0;
+  if (begin != 0) take_job_name();
   try {
     job();
   } catch (...) {
@@ -103,7 +106,9 @@ void EngineCore::RunJob(Worker& me, std::function<void()> job, Priority priority
   job = nullptr;
   if (begin == 0) return;
   const auto kind = priority == Priority::low ? TraceEvent::Kind::compile : TraceEvent::Kind::job;
-  me.trace.Add({kind, 0, begin, now_ns(), 0, 0, nullptr});
+  std::string name = take_job_name();
+  me.trace.Add({kind, 0, begin, now_ns(), 0, 0,
+                name.empty() ? nullptr : std::make_shared<TraceRun>(TraceRun{0, std::move(name), nullptr})});
 }
 
 std::vector<TraceEvent> EngineCore::TakeTrace() {

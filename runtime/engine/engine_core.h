@@ -13,9 +13,12 @@
 #include "runtime/engine/deadline_timer.h"
 #include "runtime/engine/engine.h"
 #include "runtime/engine/pool.h"
+#include "runtime/engine/profiler_ranges.h"
 #include "runtime/executor/instance.h"
 
 namespace leat::runtime {
+
+struct StepPiece;
 
 class EngineCore final : public Pool::Client, public std::enable_shared_from_this<EngineCore> {
  public:
@@ -32,6 +35,12 @@ class EngineCore final : public Pool::Client, public std::enable_shared_from_thi
   void Kick();
   /// Runs all steps of a bound run in order on this thread; `me` may be null.
   void RunSerially(Worker* me, RunState& run);
+  /// The same in the order of options.schedule.
+  void RunInOrder(Worker* me, RunState& run);
+  /// A whole step, or a range of its units; releases nothing.
+  void RunPiece(Worker* me, RunState& run, const StepPiece& piece);
+  /// As Engine::Describe.
+  std::string Describe() const;
   /// The status that a forked child gets; ok in the process that made the engine.
   Status CheckUsable() const;
   std::vector<TraceEvent> TakeTrace();
@@ -49,6 +58,7 @@ class EngineCore final : public Pool::Client, public std::enable_shared_from_thi
   DeadlineTimer timer;
   Pool pool;
   std::atomic<bool> tracing{false};
+  const ProfilerRanges* const ranges = ProfilerRanges::Get();
   std::atomic<bool> closed{false};
   std::atomic<std::uint64_t> next_run{1};
   std::atomic<std::uint64_t> serial_steps{0};  // run on threads without a place

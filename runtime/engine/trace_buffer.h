@@ -12,7 +12,7 @@
 
 namespace leat::runtime {
 
-/// What the records of one run share.
+/// What the records of one run share; of a job or a call, its name as the label.
 struct TraceRun {
   std::uint64_t id = 0;
   std::string label;
@@ -42,6 +42,9 @@ class TraceBuffer {
   std::mutex mutex_;
   std::vector<TraceRecord> records_;
 };
+
+/// What name_job() said of the job that ended on this thread; empty for none.
+std::string take_job_name();
 
 /// The record as an event of `track`.
 TraceEvent make_event(const TraceRecord& record, std::int32_t track);

@@ -34,7 +34,7 @@ std::string RunState::Explain() const {
          std::to_string(stats.bytes_in_flight) + " of " + std::to_string(core_->options.max_bytes_in_flight) +
          " are in flight";
   } else {
-    s += " of " + program->name + " is running";
+    s += " of " + program->name + " is running, with " + std::to_string(peak_bytes) + " bytes";
     for (const std::unique_ptr<Worker>& w : core_->pool.places()) {
       const std::uint64_t current = w->current.load(std::memory_order_relaxed);
       if (current >> 32 != std::uint64_t{slot} + 1) continue;
@@ -45,6 +45,7 @@ std::string RunState::Explain() const {
       if (!w->helper) s += std::to_string(w->index);
     }
   }
+  if (attention.load(std::memory_order_acquire) & tainted) s += faults->Summary();
   for (std::uint32_t i = 0; i < gate_count_; ++i) {
     if (gates_[i].load(std::memory_order_acquire) == 2) continue;
     s += "\n  input " + std::to_string(i) + " has not arrived";
@@ -68,6 +69,25 @@ std::vector<Ref<Run>> RunState::PendingProducers() const {
     if (Ref<Run> run = v->producer()) producers.push_back(std::move(run));
   }
   return producers;
+}
+
+std::string EngineCore::Describe() const {
+  EngineStats stats;
+  admission.FillStats(stats);
+  std::string s = "engine of " + std::to_string(pool.workers()) +
+                  " workers: " + std::to_string(stats.runs_in_flight) + " runs in flight with " +
+                  std::to_string(stats.bytes_in_flight) + " bytes, " + std::to_string(pool.jobs_pending()) +
+                  " jobs";
+  for (std::size_t d = 0; d < memories.size(); ++d) {
+    const MemoryStats memory = memories[d]->stats();
+    const auto device = static_cast<DeviceId>(d);
+    const std::size_t cpus = static_cast<std::size_t>(options.cpu_devices);
+    s += "\n" + (on_host(device) ? "cpu:" + std::to_string(d) : "gpu:" + std::to_string(d - cpus)) + ": " +
+         std::to_string(memory.live_bytes) + " bytes live, " + std::to_string(memory.cached_bytes) +
+         " cached";
+  }
+  for (const Ref<RunState>& run : admission.Runs()) s += "\n" + run->Explain();
+  return s + "\n";
 }
 
 std::string explain_wait(const Value& value) {

@@ -35,6 +35,17 @@ void Faults::Spread(std::uint32_t step, std::uint32_t from) {
   }
 }
 
+std::string Faults::Summary() const {
+  const std::lock_guard lock(mutex_);
+  std::string s;
+  int begun = 0;
+  for (const auto& [buffer, taint] : taints_) {
+    if (taint.from != buffer || ++begun > 4) continue;
+    s += "\n  " + std::string(taint.failure ? "an input failed: " : "poisoned: ") + taint.status.ToString();
+  }
+  return s + "\n  " + std::to_string(taints_.size()) + " values have no content";
+}
+
 void Faults::Add(std::uint32_t buffer, Taint taint) {
   const std::lock_guard lock(mutex_);
   const auto [found, added] = taints_.try_emplace(buffer, taint);

@@ -44,6 +44,8 @@ class Faults {
   bool Has(std::uint32_t buffer) const;
   /// What a value of this buffer reports: the origin's status, with a note per step on the path.
   Taint Report(std::uint32_t buffer) const;
+  /// Where faults began, one a line, at most four; for dumps.
+  std::string Summary() const;
 
  private:
   std::string Name(std::uint32_t step) const;

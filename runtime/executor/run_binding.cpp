@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/engine/engine_core.h"
+#include "runtime/engine/futex.h"
 #include "runtime/executor/items.h"
 #include "runtime/executor/run_state.h"
 
@@ -169,6 +170,11 @@ StatusOr<Ref<Buffer>> RunState::OutputBuffer(std::uint32_t ordinal) {
 Status RunState::Bind() {
   const Program& p = *program;
   const StepGraph& g = *p.graph;
+  if (core_->options.schedule && (gates_ || g.queued)) {
+    return Status(Code::failed_precondition,
+                  gates_ ? "under a StepSchedule a run begins when its inputs are there: ask for them first"
+                         : "a StepSchedule orders the steps of CPUs, and this program has others");
+  }
   StatusOr<std::unique_ptr<Instance>> taken = core_->instances.Take(program);
   if (!taken.ok()) return taken.status();
   instance = *std::move(taken);
@@ -201,9 +207,15 @@ Status RunState::Bind() {
            (core_->pool.workers() <= 1 || g.is_chain ||
             (g.cost_known && !g.user_code &&
              g.total_cost_ns <= std::max(EngineCore::kSerialNs, EngineCore::kSerialStepNs * g.step_count)));
+  if (options.schedule) serial = true;
   instance->inputs.resize(inputs);
   if (core_->tracing.load(std::memory_order_relaxed)) {
     trace = std::make_shared<TraceRun>(TraceRun{id_, request.label, program});
+    attention.fetch_or(traced, std::memory_order_relaxed);
+    bound_ns_ = now_ns();
+  }
+  if (core_->ranges) {
+    ranges = core_->ranges;
     attention.fetch_or(traced, std::memory_order_relaxed);
   }
   return {};

@@ -222,7 +222,7 @@ void RunState::Finish() {
     if (!v->done()) v->SetFailed(failure);
   }
   if (begin_ns_ != 0) {
-    core_->run_trace.Add({TraceEvent::Kind::run, 0, begin_ns_, now_ns(), 0, 0,
+    core_->run_trace.Add({TraceEvent::Kind::run, 0, begin_ns_, now_ns(), bound_ns_, peak_bytes,
                           trace ? trace : std::make_shared<TraceRun>(TraceRun{id_, request.label, program})});
   }
   if (instance) {

@@ -20,6 +20,7 @@
 namespace leat::runtime {
 
 class EngineCore;
+class ProfilerRanges;
 struct Worker;
 
 class RunState final : public Run {
@@ -96,6 +97,7 @@ class RunState final : public Run {
   std::unique_ptr<Instance> instance;
   std::optional<Faults> faults;
   std::shared_ptr<const TraceRun> trace;
+  const ProfilerRanges* ranges = nullptr;  // that a profiler wants of this run's steps
 
   // Admission's, under its lock.
   std::int64_t reserved_bytes = 0, peak_bytes = 0;
@@ -138,7 +140,7 @@ class RunState final : public Run {
   std::unique_ptr<std::atomic<std::uint8_t>[]> gates_;
   std::uint32_t gate_count_ = 0;
   std::optional<std::stop_callback<Stopper>> stop_callback_;
-  std::int64_t begin_ns_ = 0;
+  std::int64_t begin_ns_ = 0, bound_ns_ = 0;
   mutable std::mutex mutex_;  // guards what follows
   Status status_;
   bool resting_ = false;

@@ -14,6 +14,7 @@
 #include "runtime/engine/engine_core.h"
 #include "runtime/engine/futex.h"
 #include "runtime/executor/items.h"
+#include "runtime/executor/step_order.h"
 
 namespace leat::runtime {
 namespace {
@@ -107,7 +108,17 @@ class Recording {
       : me_(me),
         run_(run),
         step_(step),
-        begin_ns_(me && (run.attention.load(std::memory_order_relaxed) & RunState::traced) ? now_ns() : 0) {}
+        ranges_(run.ranges),
+        begin_ns_(me && run.trace && (run.attention.load(std::memory_order_relaxed) & RunState::traced)
+                      ? now_ns()
+                      : 0) {
+    if (ranges_) ranges_->Push(run.program->steps[step].name.c_str());
+  }
+  ~Recording() {
+    if (ranges_) ranges_->Pop();
+  }
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
   void End(std::int64_t first, std::int64_t last) {
     if (begin_ns_ == 0) return;
     me_->trace.Add({TraceEvent::Kind::step, step_, begin_ns_, now_ns(), first, last, run_.trace});
@@ -117,6 +128,7 @@ class Recording {
   Worker* me_;
   const RunState& run_;
   const std::uint32_t step_;
+  const ProfilerRanges* const ranges_;
   const std::int64_t begin_ns_;
 };
 
@@ -227,7 +239,24 @@ bool take_part(Pool& pool, Worker& me, RunState& run, Context& context, std::uin
 
 }  // namespace
 
+void EngineCore::RunPiece(Worker* me, RunState& run, const StepPiece& piece) {
+  const StepRecord& r = run.records[piece.step];
+  if (!may_run(run, piece.step) || !r.body) return;
+  Context context;
+  context.run = &run;
+  context.step = piece.step;
+  context.first_unit = piece.first;
+  context.pointers = run.pointers + r.first_use;
+  const std::int64_t end = piece.last >= 0 ? piece.last : r.units;
+  Recording recording(me, run, piece.step);
+  Status s = invoke(r, context, piece.first, end);
+  recording.End(piece.first, end);
+  if (!s.ok()) run.StepFault(piece.step, std::move(s), piece.first);
+}
+
 void EngineCore::RunSerially(Worker* me, RunState& run) {
+  if (options.schedule) [[unlikely]]
+    return RunInOrder(me, run);
   Context context;
   context.run = &run;
   const StepGraph& g = *run.program->graph;

@@ -124,6 +124,7 @@ struct Step {
   double rank_ns = 0;                  // estimate of the longest path from its start to the end
   std::vector<std::uint32_t> sources;  // ordinals into Program::sources
   std::vector<std::uint32_t> nodes;    // of the fused graph: what it does (a part of)
+  std::vector<float> shares;           // of each source, of the cost: the cost model's; may be empty
 };
 
 struct Edge {

@@ -47,6 +47,12 @@ constexpr Case kCases[] = {
     {"run mlp.leat --size n=2 -o 2=y.npy", 2, "the program has outputs 0 to 1"},
     {"run mlp.leat --size n=2 --fill noise", 2, "--fill: noise not in"},
     {"run mlp.leat --size n=2 --workers=-1", 2, "--workers"},
+    {"run mlp.leat --size n=2 --schedule=fast", 2, "--schedule fast: it is random:SEED or replay:FILE"},
+    {"run mlp.leat --size n=2 --schedule=random:x", 2, "--schedule random:x: it is random:SEED"},
+    {"run mlp.leat --size n=2 --schedule=replay:absent", 1, "absent: cannot open: No such file"},
+    {"run mlp.leat --size n=2 --schedule=replay:mlp.leat", 1, "mlp.leat: schedule, line 1: does not say"},
+    {"run mlp.leat --size n=2 --record-schedule=/absent/f", 1, "/absent/f: cannot write: No such file"},
+    {"completion tcsh", 2, "shell: tcsh not in"},
     {"bench mlp.leat --size n=2 -n 0", 2, "--repetitions"},
     {"trace mlp.leat --size n=2", 2, "--output is required"},
     {"dump absent.leat", 1, "not_found: absent.leat: cannot open: No such file or directory"},
@@ -80,7 +86,8 @@ TEST(BadProgram, AFullDiskIsAnError) {
 }
 
 TEST(Help, EveryCommandHasAnExample) {
-  for (const char* command : {"info", "ops", "dump", "inspect", "run", "bench", "trace"}) {
+  for (const char* command :
+       {"info", "ops", "dump", "inspect", "run", "bench", "trace", "manual", "completion"}) {
     const Command c = leat(std::string(command) + " --help");
     EXPECT_EQ(c.code, 0);
     EXPECT_THAT(c.out, HasSubstr(std::string("Example: leat ") + command));

@@ -99,6 +99,24 @@ TEST(Run, JsonIsForPrograms) {
   EXPECT_EQ(j[0]["value"], "[0, 2, 4, 6]");
 }
 
+TEST(Run, AScheduleIsRecordedAndReplayed) {
+  const std::string order = folder() / "order.txt", again = folder() / "again.txt";
+  const std::string call = "run two_devices.leat --devices 2 --json ";
+  const Command plain = leat(call),
+                random = leat(call + "--schedule=random:7 --record-schedule='" + order + "'"),
+                replay = leat(call + "--schedule=replay:'" + order + "' --record-schedule='" + again + "'");
+  ASSERT_EQ(plain.code, 0) << plain.err;
+  ASSERT_EQ(random.code, 0) << random.err;
+  ASSERT_EQ(replay.code, 0) << replay.err;
+  EXPECT_EQ(random.out, plain.out);
+  EXPECT_EQ(replay.out, plain.out);
+  EXPECT_THAT(read_file(order), StartsWith("leat schedule 1\nrun "));
+  EXPECT_EQ(read_file(again), read_file(order));
+  const Command other = leat("run softmax.leat --size n=2 --schedule=replay:'" + order + "'");
+  EXPECT_EQ(other.code, 1);
+  EXPECT_THAT(other.err, HasSubstr("of the recorded schedule is of two_devices"));
+}
+
 TEST(Bench, ReportsCompilationApartAndOrderedPercentiles) {
   const Command c = leat("bench softmax.leat --size n=4 -n 20 --json");
   ASSERT_EQ(c.code, 0) << c.err;

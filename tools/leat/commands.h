@@ -34,5 +34,7 @@ void add_trace_command(CLI::App& app, Status* status);
 void add_check_command(CLI::App& app, Status* status);
 void add_reduce_command(CLI::App& app, Status* status);
 void add_export_command(CLI::App& app, Status* status);
+/// manual and completion: REQUIRES: all others have been added by the time they run.
+void add_manual_commands(CLI::App& app);
 
 }  // namespace leat::tool

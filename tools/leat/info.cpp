@@ -10,6 +10,7 @@
 #include "runtime/cuda/driver.h"
 #include "runtime/cuda/gpu_description.h"
 #include "runtime/engine/engine.h"
+#include "runtime/engine/profiler_ranges.h"
 #include "tools/leat/commands.h"
 
 namespace leat::tool {
@@ -58,6 +59,7 @@ Status info(bool json) {
       runtime::cuda::describe_library({"libnvJitLink.so.13", "libnvJitLink.so.12"}, "nvJitLinkVersion");
   j["cuBLASLt"] =
       runtime::cuda::describe_library({"libcublasLt.so.13", "libcublasLt.so.12"}, "cublasLtGetVersion");
+  j["profiler ranges"] = runtime::ProfilerRanges::Describe();
   if (json) {
     std::printf("%s\n", j.dump(2).c_str());
     return {};

@@ -45,6 +45,7 @@ int main(int argc, char** argv) {
   add_check_command(app, &status);
   add_reduce_command(app, &status);
   add_export_command(app, &status);
+  add_manual_commands(app);
 
   try {
     app.parse(argc, argv);

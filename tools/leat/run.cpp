@@ -1,6 +1,10 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
+#include <charconv>
 #include <cstdio>
+#include <cstring>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -16,9 +20,37 @@ struct RunOptions {
   SessionOptions session;
   std::vector<std::string> outputs;  // "y=y.npy"; by name or ordinal
   bool json = false;
+  std::string schedule, record;
 };
 
-Status run(const RunOptions& options) {
+// "random:7" or "replay:FILE".
+StatusOr<std::shared_ptr<StepSchedule>> make_schedule(const std::string& text) {
+  const std::string kind = text.substr(0, text.find(':'));
+  const std::string rest = kind.size() < text.size() ? text.substr(kind.size() + 1) : "";
+  if (kind == "random") {
+    std::uint64_t seed = 0;
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), seed);
+    if (!rest.empty() && error == std::errc() && end == rest.data() + rest.size())
+      return StepSchedule::Random(seed);
+  } else if (kind == "replay" && !rest.empty()) {
+    std::ifstream in(rest, std::ios::binary);
+    const std::string recorded{std::istreambuf_iterator<char>(in), {}};
+    if (!in) return Status(Code::not_found, absl::StrCat(rest, ": cannot open: ", std::strerror(errno)));
+    StatusOr<std::shared_ptr<StepSchedule>> schedule = StepSchedule::Replay(recorded);
+    if (!schedule.ok())
+      return Status(schedule.status().code(), absl::StrCat(rest, ": ", schedule.status().message()));
+    return schedule;
+  }
+  throw BadCall{absl::StrCat("--schedule ", text, ": it is random:SEED or replay:FILE")};
+}
+
+Status run(RunOptions options) {
+  if (!options.record.empty() && options.schedule.empty()) options.schedule = "random:0";
+  if (!options.schedule.empty()) {
+    StatusOr<std::shared_ptr<StepSchedule>> schedule = make_schedule(options.schedule);
+    if (!schedule.ok()) return schedule.status();
+    options.session.schedule = *schedule;
+  }
   StatusOr<std::unique_ptr<Session>> session = Session::Open(options.session);
   if (!session.ok()) return session.status();
   const ir::Graph& graph = (*session)->graph;
@@ -41,6 +73,15 @@ Status run(const RunOptions& options) {
   }
   std::vector<runtime::Ref<runtime::Value>> outputs;
   const Status status = (*session)->Run(&outputs);
+  if (!options.record.empty()) {
+    std::ofstream out(options.record, std::ios::binary);
+    out << options.session.schedule->ToString();
+    out.close();
+    if (!out) {
+      return Status(Code::failed_precondition,
+                    absl::StrCat(options.record, ": cannot write: ", std::strerror(errno)));
+    }
+  }
   // A fault poisons what depends on it; the other outputs are there all the same.
   const auto ready = [&](std::size_t o) { return outputs[o]->state() == runtime::Value::State::ready; };
   for (const auto& [o, path] : files) {
@@ -84,6 +125,10 @@ void add_run_command(CLI::App& app, Status* status) {
   command->add_flag("--json", o->json, "for programs to read");
   command->add_option("-o,--output", o->outputs,
                       "an output to a file, by ordinal, or by a model's name: -o 0=y.npy");
+  command->add_option("--schedule", o->schedule,
+                      "steps one by one in another legal order: random:SEED, or replay:FILE");
+  command->add_option("--record-schedule", o->record,
+                      "write the order to a file (of random:0 if none is given)");
   command->footer("Example: leat run examples/programs/mlp.leat --size n=32 -i x=x.npy -o 1=class.npy");
   command->callback([o, status] { *status = run(*o); });
 }

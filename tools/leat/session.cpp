@@ -66,6 +66,7 @@ StatusOr<std::unique_ptr<Session>> Session::Open(const SessionOptions& options) 
   engine_options.workers = options.workers;
   engine_options.cpu_devices = options.devices;
   engine_options.gpu_devices = options.gpus;
+  engine_options.schedule = options.schedule;
   auto engine = runtime::Engine::Create(engine_options);
   if (!engine.ok()) return engine.status();
   session->engine = *std::move(engine);

@@ -19,6 +19,7 @@ struct SessionOptions {
   int gpus = 0;
   bool exact = false;
   std::string tier = "machine_code";
+  std::shared_ptr<StepSchedule> schedule;  // of run; null: none
 };
 void add_session_options(CLI::App* command, SessionOptions* options);
 
