@@ -7,7 +7,7 @@
 
 namespace leat::testing {
 
-class TileCodeCache final : public compiler::CodeCache {
+class TileCodeCache : public compiler::CodeCache {
  public:
   std::shared_ptr<runtime::KernelCode> Get(const ir::Kernel& kernel) override {
     std::shared_ptr<runtime::KernelCode>& code = codes_[ir::print(kernel)];

@@ -7,7 +7,7 @@
 
 namespace leat::testing {
 
-class WrongKernels final : public compiler::CodeCache {
+class WrongKernels final : public TileCodeCache {
  public:
   /// In the kernels of which `in` holds (all, if it is empty), `from` is computed as `to`.
   WrongKernels(ir::Op from, ir::Op to, std::function<bool(const ir::Kernel&)> in = {})
@@ -17,20 +17,12 @@ class WrongKernels final : public compiler::CodeCache {
     for (ir::Kernel::Instruction& i : wrong.body) {
       if (i.op == from_ && (!in_ || in_(kernel))) i.op = to_;
     }
-    return right_.Get(wrong);
-  }
-  void Compile(const std::shared_ptr<runtime::KernelCode>&) override {}
-  Status CompileNow(const std::shared_ptr<runtime::KernelCode>&) override { return {}; }
-  compiler::CodeStats stats() const override { return {}; }
-  StatusOr<std::string> LlvmText(const ir::Kernel& kernel) override { return right_.LlvmText(kernel); }
-  StatusOr<std::string> AssemblyText(const ir::Kernel& kernel) override {
-    return right_.AssemblyText(kernel);
+    return TileCodeCache::Get(wrong);
   }
 
  private:
   const ir::Op from_, to_;
   const std::function<bool(const ir::Kernel&)> in_;
-  TileCodeCache right_;
 };
 
 }  // namespace leat::testing
