@@ -90,8 +90,9 @@ struct SaveOptions {
 
 /// A static graph as an ONNX model of operator set 18, for Netron and other runtimes: nodes are named by
 /// scopes and labels, and say where they were written. Read back, it has the graph's bits, but for attention,
-/// which ONNX writes as two products and a softmax, and 16-bit reductions. unimplemented, naming the op and
-/// its place, for what ONNX cannot say; failed_precondition for graphs with symbols.
+/// which ONNX writes as two products and a softmax, 16-bit reductions, and convolutions with input dilation
+/// where a weight is not finite (their gaps become zeros). unimplemented, naming the op and its place, for
+/// what ONNX cannot say; failed_precondition for graphs with symbols.
 StatusOr<std::string> to_bytes(const Graph& graph, const SaveOptions& options = {});
 Status save(const Graph& graph, const std::string& path, const SaveOptions& options = {});
 

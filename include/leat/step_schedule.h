@@ -38,7 +38,7 @@ class StepSchedule {
   std::string ToString() const;
 
   /// For the layers below.
-  struct State;
+  struct [[gnu::visibility("hidden")]] State;
   State& state() const { return *state_; }
 
  private:

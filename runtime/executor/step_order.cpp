@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "absl/strings/str_cat.h"
 #include "runtime/engine/engine_core.h"
 #include "runtime/executor/run_state.h"
 
@@ -46,9 +47,8 @@ bool take_piece(std::string_view& text, StepPiece& piece) {
 }
 
 std::string text_of(const StepPiece& piece) {
-  std::string s = std::to_string(piece.step);
-  if (piece.last >= 0) s += ":" + std::to_string(piece.first) + "-" + std::to_string(piece.last);
-  return s;
+  return piece.last < 0 ? absl::StrCat(piece.step)
+                        : absl::StrCat(piece.step, ":", piece.first, "-", piece.last);
 }
 
 }  // namespace
@@ -68,7 +68,7 @@ StatusOr<std::shared_ptr<StepSchedule>> StepSchedule::Replay(std::string_view te
   if (text.empty()) return Status(Code::data_loss, "schedule, line 1: it is empty");
   for (int number = 1; !text.empty(); ++number) {
     const auto bad = [&](const char* what) {
-      return Status(Code::data_loss, "schedule, line " + std::to_string(number) + ": " + what);
+      return Status(Code::data_loss, absl::StrCat("schedule, line ", number, ": ", what));
     };
     std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(text.size(), line.size() + 1));
@@ -100,11 +100,13 @@ StatusOr<std::shared_ptr<StepSchedule>> StepSchedule::Replay(std::string_view te
 
 std::string StepSchedule::ToString() const {
   const std::lock_guard lock(state_->mutex);
-  std::string s = std::string(kHeader) + "\n";
+  std::string s = absl::StrCat(std::string(kHeader), "\n");
   for (const RunOrder& run : state_->done) {
-    s += "run " + std::to_string(run.steps) + " " + run.program + " : ";
-    for (std::size_t k = 0; k < run.pieces.size(); ++k) s += (k == 0 ? "" : " ") + text_of(run.pieces[k]);
-    s += "\n";
+    absl::StrAppend(&s, "run ", run.steps, " ", run.program, " : ");
+    for (std::size_t k = 0; k < run.pieces.size(); ++k) {
+      absl::StrAppend(&s, k == 0 ? "" : " ", text_of(run.pieces[k]));
+    }
+    absl::StrAppend(&s, "\n");
   }
   return s;
 }
@@ -116,15 +118,14 @@ StatusOr<std::size_t> StepSchedule::State::Begin(const std::string& program, std
   done.push_back({name, steps, {}});
   if (!given) return run;
   if (run >= given->size()) {
-    return Status(Code::failed_precondition, "the recorded schedule has " + std::to_string(given->size()) +
-                                                 " runs, and this one (" + name + ") is one more");
+    return Status(Code::failed_precondition, absl::StrCat("the recorded schedule has ", given->size(),
+                                                          " runs, and this one (", name, ") is one more"));
   }
   const RunOrder& expected = (*given)[run];
   if (expected.program == name && expected.steps == steps) return run;
-  return Status(Code::failed_precondition, "run " + std::to_string(run) + " of the recorded schedule is of " +
-                                               expected.program + " with " + std::to_string(expected.steps) +
-                                               " steps, this one is of " + name + " with " +
-                                               std::to_string(steps));
+  return Status(Code::failed_precondition,
+                absl::StrCat("run ", run, " of the recorded schedule is of ", expected.program, " with ",
+                             expected.steps, " steps, this one is of ", name, " with ", steps));
 }
 
 StatusOr<std::size_t> StepSchedule::State::Next(std::size_t run, std::span<const StepPiece> ready) {
@@ -135,11 +136,11 @@ StatusOr<std::size_t> StepSchedule::State::Next(std::size_t run, std::span<const
     const std::vector<StepPiece>& pieces = (*given)[run].pieces;
     const auto found = at < pieces.size() ? std::find(ready.begin(), ready.end(), pieces[at]) : ready.end();
     if (found == ready.end()) {
-      return Status(Code::failed_precondition,
-                    "the recorded schedule does not fit run " + std::to_string(run) + " of " +
-                        done[run].program + ": " +
-                        (at < pieces.size() ? "piece " + text_of(pieces[at]) + " cannot run now"
-                                            : "it ends too early"));
+      return Status(
+          Code::failed_precondition,
+          absl::StrCat("the recorded schedule does not fit run ", run, " of ", done[run].program, ": ",
+                       at < pieces.size() ? absl::StrCat("piece ", text_of(pieces[at]), " cannot run now")
+                                          : "it ends too early"));
     }
     pick = static_cast<std::size_t>(found - ready.begin());
   } else {

@@ -122,7 +122,8 @@ INSTANTIATE_TEST_SUITE_P(
                "%x: f32[2,4,9,8]\n%w: f32[6,2,3,3]\n%z = convolution %x %w {strides=[2,1], low=[1,0], "
                "high=[1,2], input_dilation=[1,1], dilation=[1,2], groups=2}"},
         OpCase{"transposed_convolution",
-               "%x: f32[1,2,4,5]\n%w: f32[3,2,2,2]\n%z = convolution %x %w {strides=[1,1], low=[1,-1], "
+               "%x: f32[1,2,4,5]\n%c = constant {value=-1.5} : f32[]\n%w = broadcast %c {dims=[]} : "
+               "f32[3,2,2,2]\n%z = convolution %x %w {strides=[1,1], low=[1,0], "
                "high=[1,1], input_dilation=[2,3], dilation=[1,1], groups=1}"},
         OpCase{"pool",
                "%x: f32[1,2,8,8]\n%a = reduce_window %x {kind=\"max\", window=[1,1,3,2], strides=[1,1,2,2], "
@@ -155,11 +156,7 @@ INSTANTIATE_TEST_SUITE_P(
                "%x %j {axis=0}\n%k = constant {value=[[1, 4], [2, 0]]} : i64[2,2]\n%c = gather_nd %x "
                "%k\nreturn %a, %b, %c\n}"},
         OpCase{"dynamic_slice",
-               "%x: f32[6,7]\n%i: i32[]\n%j: i32[]\n%z = dynamic_slice %x %i %j {sizes=[2,3]}"},
-        OpCase{"cond",
-               "graph @m(%p: bool[], %x: f32[4]) -> (f32[4]) {\n%z = cond %p %x {then_branch=@a, "
-               "else_branch=@b} : f32[4]\nreturn %z\n}\ngraph @a(%x: f32[4]) -> (f32[4]) {\n%y = exp "
-               "%x\nreturn %y\n}\ngraph @b(%x: f32[4]) -> (f32[4]) {\n%y = neg %x\nreturn %y\n}"}),
+               "%x: f32[6,7]\n%i: i32[]\n%j: i32[]\n%z = dynamic_slice %x %i %j {sizes=[2,3]}"}),
     [](const auto& info) { return info.param.name; });
 
 TEST(Export, SaysWhatOnnxHasNot) {
@@ -205,6 +202,27 @@ TEST(Export, LoopsRun) {
   const std::vector<Tensor> y = model({Tensor(std::int64_t{2}), tensor<float>({1, 3})});
   EXPECT_EQ(y[0].item<std::int64_t>(), 5);
   EXPECT_THAT(y[1].to_vector<float>(), ::testing::ElementsAre(8, 24));
+}
+
+// Nor has ToGraph the value that decides between two branches.
+TEST(Export, BranchesRun) {
+  const Graph graph = parsed(R"(graph @m(%p: bool[], %x: f32[2]) -> (f32[2]) {
+    %z = cond %p %x {then_branch=@a, else_branch=@b} : f32[2]
+    return %z
+  }
+  graph @a(%x: f32[2]) -> (f32[2]) {
+    %y = add %x %x
+    return %y
+  }
+  graph @b(%x: f32[2]) -> (f32[2]) {
+    %y = neg %x
+    return %y
+  })");
+  const Model model = load(bytes_of(to_bytes(graph).value())).value();
+  for (const bool p : {true, false}) {
+    const std::vector<Tensor> y = model({Tensor(p), tensor<float>({1, 3})});
+    EXPECT_THAT(y[0].to_vector<float>(), p ? ::testing::ElementsAre(2, 6) : ::testing::ElementsAre(-1, -3));
+  }
 }
 
 TEST(Export, ModelsSurvive) {

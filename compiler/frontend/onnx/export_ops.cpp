@@ -178,9 +178,9 @@ NameList export_attention(Exporter& e, const ir::Graph& graph, const ir::Node& n
   if (node.attrs().boolean(Attr::causal)) {
     const std::int64_t rows = q.shape[q.shape.size() - 2], columns = k.shape[k.shape.size() - 2];
     std::vector<std::uint8_t> seen(static_cast<std::size_t>(rows * columns));
-    for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t i = 0; i < rows; ++i) {  // the last query sees every key
       for (std::int64_t j = 0; j < columns; ++j)
-        seen[static_cast<std::size_t>(i * columns + j)] = j <= i ? 1 : 0;
+        seen[static_cast<std::size_t>(i * columns + j)] = j <= i + (columns - rows) ? 1 : 0;
     }
     scores = e.Add("Where", {e.Constant(ir::make_literal({DType::bool_, {rows, columns}}, seen.data())),
                              scores, e.Scalar(q.dtype, -std::numeric_limits<double>::infinity())});
@@ -316,16 +316,32 @@ NameList export_broadcast(Exporter& e, const Shape& x, const ir::Node& node, con
   return {e.Add("Expand", {y, e.Integers(Extents(node.type().shape.begin(), node.type().shape.end()))})};
 }
 
+// TopK of everything is a stable sort, but says nothing of NaNs, which come last here: they are sorted as if
+// they were infinite, and a second stable sort, by whether it is one, brings them to the end.
 NameList export_sort(Exporter& e, const ir::Graph& graph, const ir::Node& node, const NameList& in) {
+  const ir::Type& type = graph.type(node.inputs[0]);
   const std::int64_t axis = node.attrs().integer(Attr::axis);
-  const std::int64_t n = graph.type(node.inputs[0]).shape[static_cast<std::size_t>(axis)];
-  NameList sorted = e.AddSeveral(
-      "TopK", {in[0], e.Integers({n})}, 2,
-      {attribute("axis", axis), attribute("largest", std::int64_t{node.attrs().boolean(Attr::descending)})});
-  NameList results{sorted[0]};
-  for (std::size_t i = 1; i < in.size(); ++i) {
-    results.push_back(e.Add("GatherElements", {in[i], sorted[1]}, {attribute("axis", axis)}));
+  const Name n = e.Integers({type.shape[static_cast<std::size_t>(axis)]});
+  const bool descending = node.attrs().boolean(Attr::descending);
+  const auto sorted = [&](const Name& x, bool largest) {
+    return e.AddSeveral("TopK", {x, n}, 2,
+                        {attribute("axis", axis), attribute("largest", std::int64_t{largest})});
+  };
+  const auto along = [&](const Name& x, const Name& order) {
+    return e.Add("GatherElements", {x, order}, {attribute("axis", axis)});
+  };
+  Name order;
+  if (is_float(type.dtype)) {
+    const double last =
+        descending ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
+    const Name nan = e.Add("IsNaN", {in[0]});
+    const Name by_value = sorted(e.Add("Where", {nan, e.Scalar(type.dtype, last), in[0]}), descending)[1];
+    order = along(by_value, sorted(along(e.Cast(nan, DType::i32), by_value), false)[1]);
+  } else {
+    order = sorted(in[0], descending)[1];
   }
+  NameList results;
+  for (const Name& x : in) results.push_back(along(x, order));
   return results;
 }
 
