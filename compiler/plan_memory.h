@@ -1,10 +1,10 @@
 // Offsets for the temporaries of a Program, and the edges that reuse needs.
 //
-// The steps are list-scheduled (list_schedule.h) on the engine's workers; a buffer lives from the start of its
-// writer to the end of its last reader in that schedule, and buffers that live at different times may share
-// memory. Each sharing becomes edges (Cause::reuse) from the earlier buffer's users to the later one's writer.
-// Of several schedules the one that needs the least memory is taken, among those that the edges make hardly
-// slower than no reuse.
+// The steps are list-scheduled (list_schedule.h) on the engine's workers; a buffer lives from the start of
+// its writer to the end of its last reader in that schedule, and buffers that live at different times may
+// share memory. Each sharing becomes edges (Cause::reuse) from the earlier buffer's users to the later one's
+// writer. Of several schedules the one that needs the least memory is taken, among those that the edges make
+// hardly slower than no reuse.
 #pragma once
 
 #include "runtime/program/program.h"

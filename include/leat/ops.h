@@ -172,9 +172,9 @@ TopK top_k(const Tensor& x, std::int64_t k, bool least = false, Here at = Here::
 /// 1 at each index along a new last axis of extent `depth`; indices outside give a row of 0.
 Tensor one_hot(const Tensor& indices, std::int64_t depth, DType dtype = DType::f32,
                Here at = Here::current());
-/// On another device of the Context: "cpu:0", or a virtual CPU ("cpu:1") or GPU ("gpu:0") of its options. What
-/// is computed from it is computed there: on a GPU, loops are; other ops go back to cpu:0 and their results stay
-/// there.
+/// On another device of the Context: "cpu:0", or a virtual CPU ("cpu:1") or GPU ("gpu:0") of its options.
+/// What is computed from it is computed there: on a GPU, loops are; other ops go back to cpu:0 and their
+/// results stay there.
 Tensor to_device(const Tensor& x, std::string_view device, Here at = Here::current());
 
 }  // namespace leat
