@@ -37,9 +37,6 @@ template <class Launches>
 void finish(std::uint32_t context, Launches& launches) {
   Garbage garbage;
   try {
-    std::size_t room = 0;
-    for (const auto& launch : launches) room += launch.node != nullptr ? 4 + launch.node->slot_count : 0;
-    garbage.reserve(room);
     // Fetched before, so that the lock is held for nanoseconds a node.
     for (const auto& launch : launches) {
       const char* const node = reinterpret_cast<const char*>(launch.node);
@@ -48,6 +45,9 @@ void finish(std::uint32_t context, Launches& launches) {
       }
     }
     const std::lock_guard lock(graph_lock(context));
+    std::size_t room = 0;  // who waits for one of them may drop its operands, so they are counted here
+    for (const auto& launch : launches) room += launch.node != nullptr ? launch.node->slot_count : 0;
+    garbage.reserve(room);
     for (const auto& launch : launches) {
       if (launch.node == nullptr || launch.node->slot_count == 0) continue;
       if (launch.output->state() == Value::State::ready && launch.node->value == launch.output) {
