@@ -164,40 +164,4 @@ std::string print_memory(const Program& program) {
   return s + "}\n";
 }
 
-std::string to_dot(const Program& program) {
-  std::string s = "digraph \"" + quoted(program.name) + "\" {\n  node [shape=box, fontname=\"monospace\"];\n";
-  const auto terminal = [&](const char* word, std::size_t i, std::uint32_t b) {
-    s += "  " + std::string(word) + std::to_string(i) + " [shape=ellipse, label=\"" + word + " " +
-         std::to_string(i) + "\\n" + type_text(program.buffers[b].type) + "\"];\n";
-  };
-  for (std::size_t i = 0; i < program.inputs.size(); ++i) terminal("input", i, program.inputs[i]);
-  for (std::size_t o = 0; o < program.outputs.size(); ++o) terminal("output", o, program.outputs[o]);
-  for (std::size_t k = 0; k < program.steps.size(); ++k) {
-    const Step& step = program.steps[k];
-    s += "  s" + std::to_string(k) + " [label=\"" + std::to_string(k) + " " + quoted(step.name);
-    if (step.body) s += "\\n" + quoted(step.body->kind());
-    s += "\\n" + nanoseconds(step.cost_ns) + " on " + std::to_string(step.device);
-    for (const std::string& place : places(program, step)) s += "\\n" + quoted(place);
-    s += "\"];\n";
-    for (const Use& use : step.uses) {
-      for (std::size_t i = 0; i < program.inputs.size(); ++i) {
-        if (!use.write && program.inputs[i] == use.buffer) {
-          s += "  input" + std::to_string(i) + " -> s" + std::to_string(k) + ";\n";
-        }
-      }
-      for (std::size_t o = 0; o < program.outputs.size(); ++o) {
-        if (use.write && program.outputs[o] == use.buffer) {
-          s += "  s" + std::to_string(k) + " -> output" + std::to_string(o) + ";\n";
-        }
-      }
-    }
-  }
-  for (const Edge& e : program.edges) {
-    s += "  s" + std::to_string(e.from) + " -> s" + std::to_string(e.to);
-    if (e.cause != Cause::use) s += " [style=dashed, label=\"" + std::string(name(e.cause)) + "\"]";
-    s += ";\n";
-  }
-  return s + "}\n";
-}
-
 }  // namespace leat::runtime

@@ -173,9 +173,8 @@ struct Program {
   Status Finish();
 };
 
-/// The `program` and `memory` stages of dumps, and the picture of the program.
+/// The `program` and `memory` stages of dumps.
 std::string print(const Program& program);
 std::string print_memory(const Program& program);
-std::string to_dot(const Program& program);
 
 }  // namespace leat::runtime

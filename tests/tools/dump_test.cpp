@@ -74,6 +74,12 @@ TEST(Dump, ProgramsShowCausesDevicesAndSubPrograms) {
   EXPECT_THAT(loop, HasSubstr("// body of while_loop\nprogram @step {"));
 }
 
+TEST(Dump, PicturesOfProgramsShowWhatIsNoUse) {
+  const Command c = leat("dump encoder.leat --stage=program --format=dot");
+  EXPECT_EQ(c.code, 0) << c.err;
+  EXPECT_THAT(c.out, HasSubstr("[style=dashed, label=\"reuse\"]"));
+}
+
 TEST(Dump, PtxNeedsNoGpu) {
   const std::string ptx = leat("dump mlp.leat --size n=6 --stage=ptx").out;
   EXPECT_THAT(ptx, HasSubstr(".target sm_90\n"));
