@@ -45,19 +45,6 @@ std::string buffer_line(const Program& p, std::size_t b) {
   return s;
 }
 
-std::string quoted(std::string_view text) {
-  std::string s;
-  for (char c : text) {
-    if (c == '"' || c == '\\') s += '\\';
-    if (c == '\n') {
-      s += "\\n";
-    } else {
-      s += c;
-    }
-  }
-  return s;
-}
-
 std::string list(const char* word, const Step& step, bool write) {
   std::string s;
   for (const Use& use : step.uses) {
