@@ -101,7 +101,8 @@ class Compiler {
     std::string name = "compile";
     for (const ir::Kernel::Instruction& i : entry->code.kernel().body)
       name += " " + std::string(ir::name(i.op));
-    runtime::name_job(name.size() > 120 ? name.substr(0, 120) + "..." : std::move(name));
+    if (name.size() > 120) name.replace(120, name.npos, "...");
+    runtime::name_job(std::move(name));
     Status status;
     try {
       status = CompileAndPublish(*entry);
