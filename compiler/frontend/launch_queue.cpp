@@ -117,8 +117,9 @@ LaunchQueue::Then LaunchQueue::Add(ContextState& state, const std::shared_ptr<Pl
   node->value = output;
   launch.output = std::move(output);
   if (++queued_ > kMostQueued) return Then::help;
-  if (workers_ == 0 ||
-      (workers_ < state.engine().workers() && batches_.size() > 2 && batches_.back()->launches.size() == 1)) {
+  // The caller, who is at work too, keeps a core: with all of them taken, an eval took twice as long.
+  if (workers_ == 0 || (workers_ < state.engine().workers() - 1 && batches_.size() > 2 &&
+                        batches_.back()->launches.size() == 1)) {
     ++workers_;
     return Then::call;
   }

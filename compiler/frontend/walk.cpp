@@ -57,7 +57,8 @@ std::uint64_t header(KeyTag tag, const Node& node) {
 /// Where a leaf's value is, or will be as far as is known: what is elsewhere then moves as the run starts.
 std::uint64_t device_of(const Node& leaf) {
   if (!has_value(leaf)) return 0;  // a placeholder
-  const runtime::Ref<runtime::Value> value = value_of(leaf);
+  const runtime::Value* const value =
+      leaf.value != nullptr ? leaf.value.get() : leaf.slots[0].node->attributes->values[leaf.result].get();
   if (value->state() == runtime::Value::State::ready) return value->content().device();
   return static_cast<std::uint64_t>(std::max<int>(value->device_hint(), 0));
 }
