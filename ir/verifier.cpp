@@ -33,7 +33,6 @@ Status check_parameters(const Graph& graph) {
     return broken(Rule::parameters, "@", graph.name, " has ", n, " parameters and ",
                   graph.parameter_names.size(), " names of parameters");
   }
-  std::set<std::uint32_t> ids;
   std::set<std::string_view> names;
   for (std::size_t i = 0; i < n; ++i) {
     const std::uint32_t id = graph.parameters[i];
@@ -41,8 +40,13 @@ Status check_parameters(const Graph& graph) {
     if (id >= graph.nodes.size() || graph.nodes[id].op != Op::parameter) {
       return broken(Rule::parameters, "parameter ", i, " of @", graph.name, " is no parameter node");
     }
-    if (!ids.insert(id).second) {
+    const std::uint32_t before = i == 0 ? 0 : graph.parameters[i - 1];
+    if (i > 0 && id == before) {
       return broken(Rule::parameters, "parameter ", i, " of @", graph.name, " is listed twice");
+    }
+    if (i > 0 && id < before) {  // passes, which visit nodes, list parameters as they meet them
+      return broken(Rule::parameter_order, "parameter ", i, " of @", graph.name, " is node ", id,
+                    ", before parameter ", i - 1, ", which is node ", before);
     }
     if (name.empty()) return broken(Rule::parameters, "parameter ", i, " of @", graph.name, " has no name");
     if (!names.insert(name).second) {

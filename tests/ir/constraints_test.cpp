@@ -341,6 +341,8 @@ TEST(Constraints, EachHasBadInput) {
          "i8 and u64 have no common dtype: convert one of them [C57]");
   expect(infer(Op::constant, {}, {{Attr::value, Literal{{DType::f32, {2}}, nullptr}}}).status(),
          "constant: the literal has no elements [C18]");
+  g.parameters = {1, 0};
+  expect(verify(g), "parameter 1 of @g is node 0, before parameter 0, which is node 1 [C60]");
   for (const Constraint& constraint : list_constraints()) {
     EXPECT_TRUE(seen.contains(constraint.number))
         << "no bad input for C" << constraint.number << ": " << constraint.text;
@@ -353,7 +355,7 @@ TEST(Constraints, AreNumberedFromOneAndHaveTexts) {
     EXPECT_EQ(constraint.number, ++number);
     EXPECT_GT(constraint.text.size(), 20u);
   }
-  EXPECT_EQ(number, 59);
+  EXPECT_EQ(number, 60);
 }
 
 TEST(Constraints, AttributesOfTheWrongKindOrGivenTwice) {

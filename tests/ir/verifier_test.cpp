@@ -84,6 +84,9 @@ TEST(Verifier, Parameters) {
   g.parameters[1] = 0;
   EXPECT_EQ(verify(g).message(), "parameter 1 of @f is listed twice [C51]");
   g = good();
+  std::swap(g.parameters[0], g.parameters[1]);
+  EXPECT_EQ(verify(g).message(), "parameter 1 of @f is node 0, before parameter 0, which is node 1 [C60]");
+  g = good();
   g.parameter_names[1] = "x";
   EXPECT_EQ(verify(g).message(), "@f has two parameters named x [C51]");
   g = good();
