@@ -6,7 +6,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <system_error>
 
 namespace leat::compiler::codegen {
@@ -20,6 +19,8 @@ struct Header {
   std::uint64_t checksum;
 };
 constexpr char kMagic[8] = {'l', 'e', 'a', 't', 'o', 'b', 'j', '1'};
+constexpr std::uint64_t kLargestObject =
+    64 << 20;  // a file that says more is damaged, and no memory is asked for it
 
 /// FNV-1a over 64-bit words: catches damage, not malice.
 std::uint64_t hash(std::string_view text, std::uint64_t seed) {
@@ -48,31 +49,34 @@ std::string DiskCache::PathOf(const std::string& key) const {
 
 std::optional<std::string> DiskCache::Find(const std::string& key) {
   if (folder_.empty()) return std::nullopt;
-  std::ifstream file(PathOf(key), std::ios::binary);
-  if (!file) return std::nullopt;
-  std::ostringstream stream;
-  stream << file.rdbuf();
-  const std::string bytes = std::move(stream).str();
-  Header header;
+  const std::string path = PathOf(key);
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status)) return std::nullopt;
   const auto rejected = [&]() -> std::optional<std::string> {
     Reject();
     return std::nullopt;
   };
-  if (bytes.size() < sizeof header) return rejected();
-  std::memcpy(&header, bytes.data(), sizeof header);
-  const std::uint64_t rest = bytes.size() - sizeof header;
-  if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0 || header.key_bytes > rest ||
-      header.object_bytes != rest - header.key_bytes) {
+  if (!std::filesystem::is_regular_file(status)) return rejected();  // a pipe would be waited for
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  const std::uint64_t size = file ? static_cast<std::uint64_t>(file.tellg()) : 0;
+  Header header;
+  if (!file.seekg(0) || !file.read(reinterpret_cast<char*>(&header), sizeof header)) return rejected();
+  if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0 || header.key_bytes != key.size() ||
+      header.object_bytes > kLargestObject || size != sizeof header + key.size() + header.object_bytes) {
     return rejected();
   }
-  const std::string_view found_key(bytes.data() + sizeof header, header.key_bytes);
-  const std::string_view object(found_key.data() + found_key.size(), header.object_bytes);
-  if (found_key != key || header.checksum != checksum(found_key, object)) return rejected();
-  return std::string(object);
+  std::string found_key(key.size(), '\0'), object(header.object_bytes, '\0');
+  if (!file.read(found_key.data(), static_cast<std::streamsize>(found_key.size())) || found_key != key ||
+      !file.read(object.data(), static_cast<std::streamsize>(object.size())) ||
+      header.checksum != checksum(key, object)) {
+    return rejected();
+  }
+  return object;
 }
 
 void DiskCache::Store(const std::string& key, const std::string& object) {
-  if (folder_.empty()) return;
+  if (folder_.empty() || object.size() > kLargestObject) return;
   std::error_code ignored;
   std::filesystem::create_directories(folder_, ignored);
   const std::string path = PathOf(key);

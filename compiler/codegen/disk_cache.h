@@ -2,8 +2,9 @@
 //
 // One file per kernel, named by a hash of its key and holding the key, a checksum and the object. A file is
 // written under another name and renamed, so a reader sees all of it or none; whatever is missing, truncated,
-// corrupt or made for another key is not found, and whatever cannot be written is left out: the cache never
-// fails and never gives a wrong object. Thread-safe; any number of processes.
+// corrupt, no plain file, larger than 64 MiB or made for another key is not found, and whatever cannot be
+// written is left out: the cache never fails and never gives a wrong object. Thread-safe; any number of
+// processes.
 //
 //   DiskCache cache(folder);
 //   if (auto object = cache.Find(key)) ... else cache.Store(key, object);

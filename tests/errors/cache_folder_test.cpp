@@ -2,6 +2,7 @@
 // right.
 #include <gtest/gtest.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -84,6 +85,19 @@ TEST_F(CacheFolder, DamagedEntriesAreCompiledAgain) {
     }
     compute(folder_);
   }
+}
+
+// A pipe is not waited for, and no memory is asked for what a file's size promises.
+TEST_F(CacheFolder, EntriesThatAreNoSuchFilesAreCompiledAgain) {
+  compute(folder_);
+  const std::vector<fs::path> files = Files();
+  ASSERT_GE(files.size(), 3u);
+  fs::remove(files[0]);
+  ASSERT_EQ(::mkfifo(files[0].c_str(), 0600), 0);
+  fs::resize_file(files[1], std::uintmax_t{1} << 40);  // nothing but a hole
+  fs::remove(files[2]);
+  fs::create_directory(files[2]);
+  EXPECT_EQ(compute(folder_).llvm_runs, 3u);
 }
 
 TEST_F(CacheFolder, OnAFullDiskKernelsAreStillCompiled) {
