@@ -2,10 +2,14 @@
 // of memory.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <thread>
 
 #include "leat/context.h"
 #include "leat/create.h"
@@ -270,7 +274,72 @@ TEST_F(ExternalData, LeavesItByNoPath) {
     EXPECT_EQ(Load(location).code(), Code::invalid_argument) << location;
   }
   EXPECT_EQ(Load("nowhere.bin").code(), Code::not_found);
-  EXPECT_EQ(Load("sub").code(), Code::failed_precondition);  // a folder
+  EXPECT_EQ(Load("..\\outside.bin").code(), Code::not_found);  // a name like any other here
+}
+
+// What is no file, and names that no file has; none of them is waited for.
+TEST_F(ExternalData, IsAPlainFile) {
+  ASSERT_EQ(::mkfifo((root_ / "model/fifo").c_str(), 0600), 0);
+  fs::create_symlink("/dev/zero", root_ / "model/zero");
+  std::ofstream(root_ / "model/empty.bin");
+  for (const std::string& location :
+       {std::string("sub"), std::string("."), std::string("sub/"), std::string("w.bin/"),
+        std::string("w.bin/w.bin"), std::string("fifo"), std::string(300, 'x'), std::string(5000, 'x')}) {
+    EXPECT_EQ(Load(location).code(), Code::failed_precondition) << location << Load(location).ToString();
+  }
+  EXPECT_EQ(Load("zero").code(), Code::invalid_argument);
+  EXPECT_EQ(Load("empty.bin").code(), Code::data_loss);
+  if (::mknod((root_ / "model/null").c_str(), S_IFCHR | 0600, makedev(1, 3)) == 0) {  // as root
+    EXPECT_EQ(Load("null").code(), Code::failed_precondition);
+  }
+}
+
+// Nothing is looked at before it is opened: a name that turns into a link meanwhile gives its old file or
+// none.
+TEST_F(ExternalData, IsNotReplacedByALink) {
+  const float secret[] = {77, 77, 77, 77};
+  std::ofstream(root_ / "outside.bin", std::ios::binary)
+      .write(reinterpret_cast<const char*>(secret), sizeof secret);
+  std::atomic<bool> stop{false};
+  std::thread swapper([&] {
+    for (int i = 0; !stop; ++i) {
+      const fs::path next = root_ / "model/next";
+      fs::remove(next);
+      if (i % 2 == 0) {
+        fs::create_symlink(root_ / "outside.bin", next);
+      } else {
+        fs::copy_file(root_ / "model/w.bin", next);
+      }
+      fs::rename(next, root_ / "model/turning.bin");
+    }
+  });
+  int loaded = 0, refused = 0;
+  for (int i = 0; i < 20'000 && (i < 200 || loaded == 0 || refused == 0); ++i) {
+    value_.clear();
+    const Status s = Load("turning.bin");
+    loaded += s.ok();
+    refused += s.code() == Code::invalid_argument;
+    if (s.ok()) {
+      EXPECT_EQ(value_, (std::vector<float>{1, 2}));
+    }
+  }
+  stop = true;
+  swapper.join();
+  EXPECT_GT(loaded, 0);
+  EXPECT_GT(refused, 0);
+}
+
+TEST_F(ExternalData, MayBeSharedByTensors) {
+  const auto external = [](std::string_view name, std::string_view offset) {
+    Message w = Message().Int(1, 2).Int(2, kF32).Text(8, name).Int(14, 1);
+    w.Add(13, Message().Text(1, "location").Text(2, "w.bin"));
+    return w.Add(13, Message().Text(1, "offset").Text(2, offset));
+  };
+  const std::string bytes = model({node("Add", {"v", "w"}, {"y"})}, {}, {output("y")},
+                                  {external("v", "0"), external("w", "4")});  // elements 0, 1 and 1, 2
+  std::ofstream(root_ / "model/m.onnx", std::ios::binary) << bytes;
+  const Model m = load((root_ / "model/m.onnx").string(), {.external_data = true}).value();
+  EXPECT_EQ(m.Run({}).value().at("y").to_vector<float>(), (std::vector<float>{3, 5}));
 }
 
 TEST_F(ExternalData, IsAsLongAsItSays) {
@@ -282,6 +351,12 @@ TEST_F(ExternalData, IsAsLongAsItSays) {
   EXPECT_EQ(Load("w.bin", {entry("offset", "-1")}).code(), Code::data_loss);
   EXPECT_EQ(Load("w.bin", {entry("length", "4")}).code(), Code::data_loss);
   EXPECT_EQ(Load("w.bin", {entry("offset", "many")}).code(), Code::data_loss);
+  EXPECT_EQ(Load("w.bin", {entry("offset", "99999999999999999999")}).code(), Code::data_loss);
+  EXPECT_EQ(Load("w.bin", {entry("length", "9223372036854775807")}).code(), Code::data_loss);
+  EXPECT_EQ(Load("w.bin", {entry("offset", "8"), entry("length", "9223372036854775800")}).code(),
+            Code::data_loss);
+  fs::resize_file(root_ / "model/w.bin", 7);
+  EXPECT_EQ(Load("w.bin").code(), Code::data_loss);
 }
 
 }  // namespace
