@@ -99,7 +99,8 @@ class Bench {
     std::fflush(stdout);
   }
 
-  /// Each contender gets the same time a turn, about 4 ms or one call. Returns the medians.
+  /// Each contender gets the same time a turn, about 10 ms or one call, after 10 ms (or one call) of warming
+  /// up: that long the kernel may keep two threads that woke together on one core. Returns the medians.
   std::vector<Spread> Race(int row, const std::string& work, const std::vector<Contender>& contenders) const {
     std::vector<std::vector<double>> samples(contenders.size());
     std::vector<int> repeats;
@@ -109,12 +110,15 @@ class Bench {
       c.run();
       const double begin = now_us();
       c.run();
-      repeats.push_back(static_cast<int>(std::clamp(4000 / std::max(now_us() - begin, 0.01), 1.0, 1e5)));
+      repeats.push_back(static_cast<int>(std::clamp(10'000 / std::max(now_us() - begin, 0.01), 1.0, 1e5)));
     }
     for (int round = 0; round < rounds_; ++round) {
       for (std::size_t k = 0; k < contenders.size(); ++k) {
         Settle();
-        contenders[k].run();
+        const double awake = now_us();
+        do {
+          contenders[k].run();
+        } while (now_us() - awake < 10'000);
         const double begin = now_us();
         for (int i = 0; i < repeats[k]; ++i) contenders[k].run();
         samples[k].push_back((now_us() - begin) / repeats[k]);
