@@ -157,14 +157,15 @@ class ExactConvolution final : public StepBody {
 
   const std::byte* Packed(const void* w) const {
     const std::int64_t magnitudes = d_.groups * static_cast<std::int64_t>(sizeof(Magnitudes));
-    return constant_.Get(d_.groups * packed_bytes_ + magnitudes, [&](std::byte* to) {
-      for (std::int64_t g = 0; g < d_.groups; ++g) {
-        const Block block = WeightBlock(w, g);
-        kernel_.pack_x(block, to + g * packed_bytes_);
-        new (to + d_.groups * packed_bytes_ + g * static_cast<std::int64_t>(sizeof(Magnitudes)))
-            Magnitudes(kernel_.scan_x(block));
-      }
-    });
+    return constant_.Get(
+        d_.groups * packed_bytes_ + magnitudes, w, m_ * d_.groups * k_ * element_, [&](std::byte* to) {
+          for (std::int64_t g = 0; g < d_.groups; ++g) {
+            const Block block = WeightBlock(w, g);
+            kernel_.pack_x(block, to + g * packed_bytes_);
+            new (to + d_.groups * packed_bytes_ + g * static_cast<std::int64_t>(sizeof(Magnitudes)))
+                Magnitudes(kernel_.scan_x(block));
+          }
+        });
   }
 
   const ConvolutionDescriptor d_;

@@ -110,17 +110,20 @@ class ExactMatmul final : public MatmulStep {
 
   const std::byte* Packed(const void* y) const {
     const std::int64_t count = shared_y_ ? 1 : d_.batch;
-    return constant_.Get(packed_bytes_ * count, [&](std::byte* to) {
-      for (std::int64_t b = 0; b < count; ++b) {
-        Block block;
-        block.n = d_.n;
-        block.k = d_.k;
-        block.y = At(y, b * d_.y_batch_stride);
-        block.y_k_stride = d_.y_k_stride;
-        block.y_n_stride = d_.y_n_stride;
-        kernel_.pack_y(block, 0, d_.k, to + b * packed_bytes_);
-      }
-    });
+    const std::int64_t source =
+        (count - 1) * d_.y_batch_stride + (d_.k - 1) * d_.y_k_stride + (d_.n - 1) * d_.y_n_stride + 1;
+    return constant_.Get(packed_bytes_ * count, y, source * static_cast<std::int64_t>(byte_size(d_.dtype)),
+                         [&](std::byte* to) {
+                           for (std::int64_t b = 0; b < count; ++b) {
+                             Block block;
+                             block.n = d_.n;
+                             block.k = d_.k;
+                             block.y = At(y, b * d_.y_batch_stride);
+                             block.y_k_stride = d_.y_k_stride;
+                             block.y_n_stride = d_.y_n_stride;
+                             kernel_.pack_y(block, 0, d_.k, to + b * packed_bytes_);
+                           }
+                         });
   }
 
   /// Rows [begin, end) of batch * m, columns [first, last).

@@ -221,13 +221,15 @@ class OneDnnConvolution final : public StepBody {
   }
 
   const std::byte* Packed(SessionPool::Sessions& sessions, const void* w) const {
-    return constant_.Get(packed_part_ * cut_.parts, [&](std::byte* to) {
-      for (std::int64_t part = 0; part < cut_.parts; ++part) {
-        const std::size_t i = IndexOf(false, IsTail(part));
-        pool_[i].PackWeights(sessions[i], static_cast<const std::byte*>(w) + part * weights_part_,
-                             to + part * packed_part_);
-      }
-    });
+    return constant_.Get(
+        packed_part_ * cut_.parts, w,
+        d_.out_channels * (d_.channels / d_.groups) * product(d_.kernel) * element_, [&](std::byte* to) {
+          for (std::int64_t part = 0; part < cut_.parts; ++part) {
+            const std::size_t i = IndexOf(false, IsTail(part));
+            pool_[i].PackWeights(sessions[i], static_cast<const std::byte*>(w) + part * weights_part_,
+                                 to + part * packed_part_);
+          }
+        });
   }
 
   const ConvolutionDescriptor d_;

@@ -94,9 +94,9 @@ class OneDnnMatmul final : public MatmulStep {
     return with_sessions(pool_, "matmul", [&](SessionPool::Sessions& sessions) -> Status {
       const std::byte* packed = nullptr;
       if (packs_) {
-        packed = constant_.Get(pool_[0].packed_bytes(), [&](std::byte* to) {
-          pool_[0].PackWeights(sessions[0], context.pointers[1], to);
-        });
+        packed =
+            constant_.Get(pool_[0].packed_bytes(), context.pointers[1], d_.k * d_.n * element_,
+                          [&](std::byte* to) { pool_[0].PackWeights(sessions[0], context.pointers[1], to); });
       }
       for (std::int64_t u = begin; u < end; ++u) {
         if (context.stopping()) return Status(Code::cancelled, "the run was stopped during a matmul");
