@@ -97,13 +97,14 @@ class ExactConvolution final : public StepBody {
 
   Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override {
     try {
-      const std::byte* packed = d_.w_is_constant && k_ > 0 ? Packed(context.pointers[1]) : nullptr;
+      const PackedConstant::Use packed =
+          d_.w_is_constant && k_ > 0 ? Packed(context.pointers[1]) : PackedConstant::Use();
       for (std::int64_t u = begin; u < end; ++u) {
         if (context.stopping()) return Status(Code::cancelled, "the run was stopped during a convolution");
         const std::int64_t parts = grid_.row_parts * grid_.column_parts;
         const std::int64_t first = u / parts * grid_.blocks_per_unit;
         for (std::int64_t b = first; b < std::min(first + grid_.blocks_per_unit, blocks_); ++b) {
-          Part(context, packed, b, u % parts / grid_.column_parts, u % grid_.column_parts);
+          Part(context, packed.data(), b, u % parts / grid_.column_parts, u % grid_.column_parts);
         }
       }
     } catch (const std::bad_alloc&) {
@@ -155,7 +156,7 @@ class ExactConvolution final : public StepBody {
     return block;
   }
 
-  const std::byte* Packed(const void* w) const {
+  PackedConstant::Use Packed(const void* w) const {
     const std::int64_t magnitudes = d_.groups * static_cast<std::int64_t>(sizeof(Magnitudes));
     return constant_.Get(
         d_.groups * packed_bytes_ + magnitudes, w, m_ * d_.groups * k_ * element_, [&](std::byte* to) {

@@ -67,9 +67,9 @@ class ExactMatmul final : public MatmulStep {
 
   Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override {
     try {
-      const std::byte* packed = grid_.shares_y ? static_cast<const std::byte*>(context.pointers[3])
-                                : packs_       ? Packed(context.pointers[1])
-                                               : nullptr;
+      const PackedConstant::Use constant = packs_ ? Packed(context.pointers[1]) : PackedConstant::Use();
+      const std::byte* const packed =
+          grid_.shares_y ? static_cast<const std::byte*>(context.pointers[3]) : constant.data();
       const std::int64_t step = PanelsAtOnce();
       for (std::int64_t u = begin; u < end; u += step) {
         if (context.stopping()) return Status(Code::cancelled, "the run was stopped during a matmul");
@@ -108,7 +108,7 @@ class ExactMatmul final : public MatmulStep {
         1, static_cast<std::int64_t>(kMultiplicationsBetweenLooks / std::max(1.0, panel)));
   }
 
-  const std::byte* Packed(const void* y) const {
+  PackedConstant::Use Packed(const void* y) const {
     const std::int64_t count = shared_y_ ? 1 : d_.batch;
     const std::int64_t source =
         (count - 1) * d_.y_batch_stride + (d_.k - 1) * d_.y_k_stride + (d_.n - 1) * d_.y_n_stride + 1;

@@ -171,14 +171,15 @@ class OneDnnConvolution final : public StepBody {
 
   Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override {
     return with_sessions(pool_, "convolution", [&](SessionPool::Sessions& sessions) -> Status {
-      const std::byte* packed = packs_ ? Packed(sessions, context.pointers[1]) : nullptr;
+      const PackedConstant::Use packed =
+          packs_ ? Packed(sessions, context.pointers[1]) : PackedConstant::Use();
       for (std::int64_t u = begin; u < end; ++u) {
         const std::int64_t part = u % cut_.parts, first = u / cut_.parts * cut_.images;
         const std::int64_t last = std::min(first + cut_.images, d_.batch);
         for (std::int64_t image = first; image < last;) {
           if (context.stopping()) return Status(Code::cancelled, "the run was stopped during a convolution");
           const std::int64_t images = last - image < cut_.chunk ? 1 : cut_.chunk;
-          Chunk(context, sessions, packed, image, images, part);
+          Chunk(context, sessions, packed.data(), image, images, part);
           image += images;
         }
       }
@@ -220,7 +221,7 @@ class OneDnnConvolution final : public StepBody {
     pool_[i].Run(sessions[i], x, ready ? packed + part * packed_part_ : w, ready, to);
   }
 
-  const std::byte* Packed(SessionPool::Sessions& sessions, const void* w) const {
+  PackedConstant::Use Packed(SessionPool::Sessions& sessions, const void* w) const {
     return constant_.Get(
         packed_part_ * cut_.parts, w,
         d_.out_channels * (d_.channels / d_.groups) * product(d_.kernel) * element_, [&](std::byte* to) {

@@ -92,12 +92,11 @@ class OneDnnMatmul final : public MatmulStep {
 
   Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override {
     return with_sessions(pool_, "matmul", [&](SessionPool::Sessions& sessions) -> Status {
-      const std::byte* packed = nullptr;
-      if (packs_) {
-        packed =
-            constant_.Get(pool_[0].packed_bytes(), context.pointers[1], d_.k * d_.n * element_,
-                          [&](std::byte* to) { pool_[0].PackWeights(sessions[0], context.pointers[1], to); });
-      }
+      const auto pack = [&](std::byte* to) { pool_[0].PackWeights(sessions[0], context.pointers[1], to); };
+      const PackedConstant::Use constant =
+          packs_ ? constant_.Get(pool_[0].packed_bytes(), context.pointers[1], d_.k * d_.n * element_, pack)
+                 : PackedConstant::Use();
+      const std::byte* const packed = constant.data();
       for (std::int64_t u = begin; u < end; ++u) {
         if (context.stopping()) return Status(Code::cancelled, "the run was stopped during a matmul");
         const std::int64_t product = u / units_a_product_, first = u % units_a_product_ * extent_;

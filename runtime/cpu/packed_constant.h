@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <utility>
 
 namespace leat::runtime::cpu {
 
@@ -20,20 +21,42 @@ void page_out(const void* data, std::int64_t bytes);
 
 class PackedConstant {
  public:
-  /// The packed bytes, or null if there are none yet. pack(std::byte*) fills `bytes` bytes from the operand,
-  /// `source_bytes` from `source` on.
+  /// The packed bytes; null: read the operand, which keeps its pages until this ends.
+  class Use {
+   public:
+    Use() = default;
+    Use(Use&& other) noexcept
+        : data_(std::exchange(other.data_, nullptr)), reads_(std::exchange(other.reads_, nullptr)) {}
+    Use& operator=(Use&&) = delete;
+    ~Use() {
+      if (reads_ != nullptr) reads_->Leave();
+    }
+    const std::byte* data() const { return data_; }
+
+   private:
+    friend class PackedConstant;
+    explicit Use(const std::byte* data) : data_(data) {}
+    explicit Use(const PackedConstant* reads) : reads_(reads) {}
+    const std::byte* data_ = nullptr;
+    const PackedConstant* reads_ = nullptr;
+  };
+
+  /// pack(std::byte*) fills `bytes` bytes from the operand, `source_bytes` from `source` on.
   template <class Pack>
-  const std::byte* Get(std::int64_t bytes, const void* source, std::int64_t source_bytes, Pack&& pack) const {
-    State state = state_.load(std::memory_order_acquire);
-    if (state == State::ready) return data_.get();
-    if (state != State::unpacked || !state_.compare_exchange_strong(state, State::packing)) return nullptr;
+  Use Get(std::int64_t bytes, const void* source, std::int64_t source_bytes, Pack&& pack) const {
+    if (state_.load(std::memory_order_acquire) == State::ready) return Use(data_.get());
+    readers_.fetch_add(1, std::memory_order_relaxed);
+    Use use(this);
+    State state = State::unpacked;
+    if (!state_.compare_exchange_strong(state, State::packing)) return use;
     data_.reset(static_cast<std::byte*>(
         ::operator new (static_cast<std::size_t>(bytes), std::align_val_t{64}, std::nothrow)));
-    if (data_ == nullptr) return nullptr;  // stays `packing`: never tried again
+    if (data_ == nullptr) return use;  // stays `packing`: never tried again
     pack(data_.get());
-    page_out(source, source_bytes);
+    source_ = source;
+    source_bytes_ = source_bytes;
     state_.store(State::ready, std::memory_order_release);
-    return data_.get();
+    return Use(data_.get());
   }
 
  private:
@@ -41,8 +64,19 @@ class PackedConstant {
   struct Delete {
     void operator()(std::byte* p) const { ::operator delete (p, std::align_val_t{64}); }
   };
+  // Whoever reads the operand last gives its pages back.
+  void Leave() const {
+    if (readers_.fetch_sub(1, std::memory_order_acq_rel) == 1 &&
+        state_.load(std::memory_order_acquire) == State::ready) {
+      page_out(source_, source_bytes_);
+    }
+  }
+
   mutable std::atomic<State> state_{State::unpacked};
+  mutable std::atomic<int> readers_{0};
   mutable std::unique_ptr<std::byte, Delete> data_;
+  mutable const void* source_ = nullptr;
+  mutable std::int64_t source_bytes_ = 0;
 };
 
 }  // namespace leat::runtime::cpu

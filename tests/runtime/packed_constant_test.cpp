@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstring>
 #include <numeric>
 #include <vector>
 
@@ -52,12 +53,26 @@ TEST(PackedConstant, IsPackedOnceFromWhatItIsGiven) {
     auto* const out = reinterpret_cast<int*>(to);
     for (std::size_t i = 0; i < kCount; ++i) out[i] = source[kCount - 1 - i];
   };
-  const std::byte* const first = constant.Get(kBytes, source.data(), kBytes, pack);
+  const std::byte* const first = constant.Get(kBytes, source.data(), kBytes, pack).data();
   ASSERT_NE(first, nullptr);
-  EXPECT_EQ(constant.Get(kBytes, source.data(), kBytes, pack), first);
+  EXPECT_EQ(constant.Get(kBytes, source.data(), kBytes, pack).data(), first);
   EXPECT_EQ(packs, 1);
   EXPECT_EQ(reinterpret_cast<const int*>(first)[0], source.back());
   EXPECT_EQ(source, numbers());
+}
+
+TEST(PackedConstant, WhoComesWhileItIsPackedReadsTheOperand) {
+  const std::vector<int> source = numbers();
+  constexpr auto kBytes = static_cast<std::int64_t>(kCount * sizeof(int));
+  const PackedConstant constant;
+  const auto pack = [&](std::byte* to) {
+    const PackedConstant::Use other = constant.Get(kBytes, source.data(), kBytes, [](std::byte*) { FAIL(); });
+    EXPECT_EQ(other.data(), nullptr);
+    std::memcpy(to, source.data(), static_cast<std::size_t>(kBytes));
+  };
+  const PackedConstant::Use mine = constant.Get(kBytes, source.data(), kBytes, pack);
+  ASSERT_NE(mine.data(), nullptr);
+  EXPECT_EQ(std::memcmp(mine.data(), source.data(), static_cast<std::size_t>(kBytes)), 0);
 }
 
 }  // namespace
