@@ -71,7 +71,7 @@ class Model {
   StatusOr<Graph> ToGraph(std::span<const GraphType> inputs,
                           const std::map<std::string, Tensor>& values = {}) const;
 
-  struct State;
+  struct [[gnu::visibility("hidden")]] State;
   explicit Model(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
  private:

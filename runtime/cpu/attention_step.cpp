@@ -39,16 +39,7 @@ class AttentionStep final : public NodeStep {
     return rows * static_cast<double>(keys_) * (1.5 + 0.06 * static_cast<double>(width_ + columns_));
   }
 
-  Status Run(StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    return visit_dtype(node_.type().dtype, [&]<class T>(T) -> Status {
-      if constexpr (ir::kIsFloat<T>) {
-        AttendAll<T>(context, begin, end);
-        return {};
-      } else {
-        return Status(Code::internal, "attention needs a floating dtype");
-      }
-    });
-  }
+  Status Run(StepContext& context, std::int64_t begin, std::int64_t end) const override;
 
  private:
   template <class T>
@@ -136,6 +127,18 @@ class AttentionStep final : public NodeStep {
   bool causal_, masked_;
   std::int64_t batches_ = 1, queries_ = 1, width_ = 1, keys_ = 1, columns_ = 1, blocks_ = 1;
 };
+
+// Behind the class: inside it clang 19 loses the instantiations that only a lambda asks for.
+Status AttentionStep::Run(StepContext& context, std::int64_t begin, std::int64_t end) const {
+  return visit_dtype(node_.type().dtype, [&]<class T>(T) -> Status {
+    if constexpr (ir::kIsFloat<T>) {
+      AttendAll<T>(context, begin, end);
+      return {};
+    } else {
+      return Status(Code::internal, "attention needs a floating dtype");
+    }
+  });
+}
 
 }  // namespace
 

@@ -17,7 +17,7 @@
 
 namespace leat::onnx {
 
-struct [[gnu::visibility("hidden")]] Model::State {
+struct Model::State {
   State(ModelBytes file, const LoadOptions& load_options)
       : options(load_options),
         proto(read_model(file.bytes, load_options.max_nodes)),
