@@ -1,5 +1,7 @@
 #include "compiler/compile.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "compiler/lower_graph.h"
 #include "compiler/pipeline.h"
@@ -21,6 +23,25 @@ DeviceDescription describe_gpu_device(int number, const runtime::cuda::GpuDescri
   return device;
 }
 
+namespace {
+
+// More than any address space; sums of sizes and estimates, scratch included, stay far from overflow.
+constexpr std::int64_t kMostBytes = std::int64_t{1} << 60;
+
+Status check_bytes(const ir::Graph& graph) {
+  std::int64_t left = kMostBytes;
+  for (const ir::Node& node : graph.nodes) {
+    for (const ir::Type& type : node.results) {
+      left -= std::min(left, type.shape.num_elements() * static_cast<std::int64_t>(byte_size(type.dtype)));
+    }
+  }
+  if (left > 0) return {};
+  return Status(Code::resource_exhausted,
+                absl::StrCat("the values of @", graph.name, " have more than 2^60 bytes"));
+}
+
+}  // namespace
+
 StatusOr<std::shared_ptr<const runtime::Program>> compile(const ir::Graph& graph,
                                                           const CompileOptions& options, CodeCache& code) {
   if (graph.has_symbols()) {
@@ -28,6 +49,7 @@ StatusOr<std::shared_ptr<const runtime::Program>> compile(const ir::Graph& graph
                   absl::StrCat("graph @", graph.name, " has symbolic dimensions; bind them first"));
   }
   if (Status s = ir::verify(graph); !s.ok()) return s;
+  if (Status s = check_bytes(graph); !s.ok()) return s;
   const StatusOr<ir::Graph> fused = run_pipeline(graph, options);
   if (!fused.ok()) return fused.status();
   StatusOr<runtime::Program> program = lower_graph(*fused, options, code);

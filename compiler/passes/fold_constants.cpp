@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "compiler/count_work.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rebuild.h"
 #include "ir/interpreter.h"
@@ -10,6 +11,9 @@ namespace {
 
 // Larger results are left to the run: they cost memory for ever, and time before the first value.
 constexpr std::int64_t kNodeBudget = 64 << 10;
+// Operations and bytes of a whole graph, for which the interpreter takes some 0.1 s: a small result may take
+// for ever, as the sum of 2^40 places of a window does.
+constexpr double kWorkBudget = 1 << 24;
 
 bool foldable(const ir::Node& node) {
   const ir::OpInfo& info = ir::op_info(node.op);
@@ -33,6 +37,7 @@ bool has_constant_operations(const ir::Graph& graph) {
 
 ir::Graph fold_constants(const ir::Graph& graph, std::int64_t byte_budget) {
   Rebuild rebuild(graph);
+  double work_budget = kWorkBudget;
   for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) {
     const ir::Node& node = graph.nodes[n];
     if (node.op == ir::Op::parameter) {
@@ -55,6 +60,10 @@ ir::Graph fold_constants(const ir::Graph& graph, std::int64_t byte_budget) {
       inputs.push_back(operand.attrs().literal(ir::Attr::value).bytes.get());
     }
     if (inputs.size() != node.inputs.size()) continue;
+    const Work work = count_work(graph, node);
+    const double cost = work.operations + work.transcendentals + work.bytes();
+    if (cost > work_budget) continue;
+    work_budget -= cost;
     std::vector<std::byte> result(static_cast<std::size_t>(bytes) + 8);
     void* outputs[] = {result.data()};
     // An op that faults keeps its node: the fault belongs to the run.

@@ -47,6 +47,18 @@ TEST(Sizes, WhatIsTooLargeForTheMachineIsOutOfMemoryAndMayBeFollowedByMore) {
   EXPECT_EQ((ones({2}) + 1).data<float>()[1], 2.0f);
 }
 
+// Each of the values is one that a graph may have; their sum would overflow.
+TEST(Sizes, OfAllValuesTogetherAreBounded) {
+  const Graph g = Graph::Parse(R"(graph @f(%x: u8[4611686018427387904]) -> (u8[4611686018427387904]) {
+    %0 = sort %x {axis=0}
+    %1 = cumulative_max %0 {axis=0}
+    return %1
+  })")
+                      .value();
+  EXPECT_EQ(Compile(g, {.tier = Tier::tiles}).status().ToString(),
+            "resource_exhausted: the values of @f have more than 2^60 bytes");
+}
+
 TEST(Sizes, NegativeExtentsAndWrongBounds) {
   const Tensor x = zeros({2, 3});
   EXPECT_EQ(status_of([] { (void)ones({2, -1}); }).code(), Code::invalid_argument);
