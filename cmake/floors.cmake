@@ -2,6 +2,9 @@
 
 # g++ 12 sees uninitialised members in moved absl::InlinedVectors where there are none.
 set(LEAT_WARNINGS -Wall -Wextra -Werror -Wno-uninitialized -Wno-maybe-uninitialized)
+if(CMAKE_CXX_COMPILER_ID STREQUAL Clang)  # the preset fuzz; g++ is what decides about warnings
+  set(LEAT_WARNINGS -w)
+endif()
 # The numbers are exact: nothing is contracted, ever. A meaning that wants an fma writes one.
 set(LEAT_FLOAT_FLAGS -ffp-contract=off)
 
@@ -10,6 +13,9 @@ if(LEAT_SANITIZE)
   add_link_options(-fsanitize=${LEAT_SANITIZE})
   if(LEAT_SANITIZE MATCHES undefined)
     add_compile_options(-fno-sanitize-recover=undefined)
+  endif()
+  if(CMAKE_CXX_COMPILER_ID STREQUAL Clang)  # they ask for type information, and LLVM's libraries have none
+    add_compile_options(-fno-sanitize=vptr,function)
   endif()
 endif()
 
@@ -50,6 +56,9 @@ function(leat_multiversion_sources)
   set(loops "-O3;-fno-trapping-math;-fno-math-errno")
   set_source_files_properties(${baseline} ${avx2} ${avx512} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)  # other flags
   set_source_files_properties(${baseline} PROPERTIES COMPILE_OPTIONS "${loops}")
+  if(LEAT_SANITIZE MATCHES fuzzer)  # clang needs minutes for each; the presets asan and tsan have them
+    list(APPEND loops -fno-sanitize=all)
+  endif()
   set_source_files_properties(${avx2} PROPERTIES COMPILE_OPTIONS "${loops};-mavx2;-mfma;-mf16c")
   set_source_files_properties(
     ${avx512} PROPERTIES COMPILE_OPTIONS
@@ -64,7 +73,16 @@ function(leat_link_onednn target)
   # Not find_package(dnnl): Debian's config file insists on OpenCL headers, which we do not use.
   find_library(LEAT_DNNL_LIBRARY dnnl REQUIRED)
   find_path(LEAT_DNNL_INCLUDE oneapi/dnnl/dnnl.hpp REQUIRED)
-  find_package(OpenMP REQUIRED)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL Clang)  # not LLVM's OpenMP: the settings must reach the one that oneDNN uses
+    find_library(LEAT_GOMP_LIBRARY gomp REQUIRED PATHS /usr/lib/gcc/x86_64-linux-gnu/12)
+    file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/gomp/omp.h CONTENT  # what Leat calls: g++'s header is for g++ alone
+         "extern \"C\" int omp_get_max_threads();\nextern \"C\" void omp_set_num_threads(int);\n")
+    add_library(OpenMP::OpenMP_CXX INTERFACE IMPORTED GLOBAL)
+    target_include_directories(OpenMP::OpenMP_CXX SYSTEM INTERFACE ${PROJECT_BINARY_DIR}/gomp)
+    target_link_libraries(OpenMP::OpenMP_CXX INTERFACE ${LEAT_GOMP_LIBRARY})
+  else()
+    find_package(OpenMP REQUIRED)
+  endif()
   target_include_directories(${target} SYSTEM PRIVATE ${LEAT_DNNL_INCLUDE})
   target_link_libraries(${target} PRIVATE ${LEAT_DNNL_LIBRARY} OpenMP::OpenMP_CXX ${CMAKE_DL_LIBS})
 endfunction()
