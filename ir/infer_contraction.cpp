@@ -115,6 +115,9 @@ StatusOr<Types> infer_convolution(const Request& r) {
     if (!slid.ok()) return slid.status();
     result.shape.push_back(*slid);
   }
+  for (const auto& [what, list] : lists) {
+    if (Status s = check_reach(r, what, *list); !s.ok()) return s;
+  }
   return finish(r, std::move(result));
 }
 

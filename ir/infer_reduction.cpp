@@ -42,6 +42,10 @@ StatusOr<Types> infer_window(const Request& r) {
     if (!extent.ok()) return extent.status();
     result.shape[d] = *extent;
   }
+  for (const auto& [what, list] : lists) {
+    if (list == &window) continue;
+    if (Status s = check_reach(r, what, *list); !s.ok()) return s;
+  }
   return finish(r, std::move(result));
 }
 

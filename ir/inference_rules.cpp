@@ -158,6 +158,16 @@ Status check_padding(const Request& r, std::string_view what, std::span<const st
   return {};
 }
 
+Status check_reach(const Request& r, std::string_view what, std::span<const std::int64_t> list) {
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (list[i] > kMaxReach) {
+      return fail(r, Rule::reach, what, " ", text(list), " must be at most 2^24 (entry ", i, ": ", list[i],
+                  ")");
+    }
+  }
+  return {};
+}
+
 Status check_index_dtype(const Request& r, std::string_view what, const Type& indices) {
   if (indices.dtype == DType::i32 || indices.dtype == DType::i64) return {};
   return fail(r, Rule::index_dtype, what, " must be i32 or i64, got ", text(r, indices));

@@ -25,6 +25,8 @@ enum class Rule : std::uint8_t {
 
 inline constexpr int kMaxRank = 32;
 inline constexpr std::int64_t kMaxBytes = std::int64_t{1} << 62;
+/// Of one step of a window: places times strides of arrays that a machine holds stay below 2^63.
+inline constexpr std::int64_t kMaxReach = std::int64_t{1} << 24;
 
 struct Request {
   const OpInfo& info;
@@ -69,6 +71,7 @@ Status check_entries(const Request& r, std::string_view what, std::span<const st
                      std::size_t want);
 Status check_positive(const Request& r, std::string_view what, std::span<const std::int64_t> list);
 Status check_padding(const Request& r, std::string_view what, std::span<const std::int64_t> list);
+Status check_reach(const Request& r, std::string_view what, std::span<const std::int64_t> list);
 Status check_index_dtype(const Request& r, std::string_view what, const Type& indices);
 Status check_same_dtype(const Request& r, const Type& a, const Type& b);
 /// Rank and size; part of finish().

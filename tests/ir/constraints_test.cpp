@@ -266,6 +266,13 @@ constexpr Bad kBad[] = {
      "graph @b(%x: i64[2]) { %0 = reduce_sum %x {dims=[0]} return %0 }",
      "while_loop: body must return the types that it takes, (i64[2]), got (i64[]) [C48]"},
     {"graph @a(%x: f32[3]) { %0 = fused %x {body=@a} return %0 }", "@a contains itself [C49]"},
+    {"%x: f32[4]\n%0 = reduce_window %x {kind=\"sum\", window=[1], strides=[1], low=[0], high=[0], "
+     "dilation=[16777217]}",
+     "reduce_window: dilation [16777217] must be at most 2^24 (entry 0: 16777217) [C61]"},
+    {"%x: f32[1,1,4]\n%w: f32[1,1,1]\n%0 = convolution %x %w {strides=[9223372036854775807], low=[0], "
+     "high=[0], "
+     "input_dilation=[1], dilation=[1], groups=1}",
+     "convolution: strides [9223372036854775807] must be at most 2^24 (entry 0: 9223372036854775807) [C61]"},
     // graphs
     {"%x: f32[2]\n%0 = fused %x {body=@a}\ngraph @a(%x: f32[2]) { return }",
      "fused: body returns nothing [C50]"},
@@ -355,7 +362,7 @@ TEST(Constraints, AreNumberedFromOneAndHaveTexts) {
     EXPECT_EQ(constraint.number, ++number);
     EXPECT_GT(constraint.text.size(), 20u);
   }
-  EXPECT_EQ(number, 60);
+  EXPECT_EQ(number, 61);
 }
 
 TEST(Constraints, AttributesOfTheWrongKindOrGivenTwice) {

@@ -74,5 +74,22 @@ TEST(InterpretLarge, RowsOfATallMatrix) {
   EXPECT_EQ(run(type + "%i: i64[]\n%y = gather %x %i {axis=1}", x, {&column}, 4, 3), "7");
 }
 
+// Nothing is to be done, whatever stands beside the 0: no loop and no buffer has 2^40 turns.
+TEST(InterpretLarge, NothingBesideALargeExtent) {
+  for (const char* text :
+       {"%x: f32[1099511627776,0]\n%y = sort %x {axis=1}", "%x: f32[0,1099511627776]\n%y = sort %x {axis=1}",
+        "%x: f32[1099511627776,0]\n%y = cumulative_sum %x {axis=1}",
+        "%x: f32[1099511627776,0,4]\n%y = transpose %x {dims=[2, 0, 1]}",
+        "%x: f32[1099511627776,0]\n%y = concat %x %x {axis=0}",
+        "%x: f32[1099511627776,3,0]\n%y = arg_max %x {axis=1}",
+        "%x: f32[0,1099511627776]\n%y = reduce_sum %x {dims=[1]}"}) {
+    const Graph graph = *parse(text);
+    const Array x = Array::Zeros(graph.nodes[0].type());
+    const StatusOr<std::vector<Array>> y = interpret(graph, std::span(&x, 1));
+    ASSERT_TRUE(y.ok()) << text << y.status().ToString();
+    EXPECT_EQ((*y)[0].byte_count(), 0u);
+  }
+}
+
 }  // namespace
 }  // namespace leat::ir
