@@ -52,7 +52,7 @@ enum CuDeviceAttribute : std::int32_t {
 };
 
 inline constexpr unsigned kStreamNonBlocking = 1;
-inline constexpr unsigned kEventDisableTiming = 2;
+inline constexpr unsigned kEventDefault = 0, kEventDisableTiming = 2;
 inline constexpr unsigned kHostPortable = 1, kHostDeviceMap = 2;
 inline constexpr std::int32_t kMaxDynamicSharedBytes = 8;  // CUfunction_attribute
 inline constexpr std::int32_t kPoolReleaseThreshold = 4;   // CUmemPool_attribute
@@ -106,6 +106,7 @@ struct CuPoolProperties {            // CUmemPoolProps
   X(EventCreate, 2000, (CuEvent* event, unsigned flags))                                                    \
   X(EventRecord, 2000, (CuEvent event, CuStream stream))                                                    \
   X(EventDestroy, 4000, (CuEvent event))                                                                    \
+  X(EventElapsedTime, 2000, (float* milliseconds, CuEvent from, CuEvent to))                                \
   X(LaunchHostFunc, 10000, (CuStream stream, CuHostFunction function, void* argument))                      \
   X(ModuleLoadDataEx, 2010, (CuModule* module, const void* image, unsigned options, std::int32_t* names,    \
                              void** values))                                                                \

@@ -1,7 +1,10 @@
 #include "runtime/cuda/gpu.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
+
+#include "runtime/engine/futex.h"
 
 namespace leat::runtime::cuda {
 namespace {
@@ -234,8 +237,25 @@ StatusOr<const StreamSet*> Gpu::TakeStreams() {
   return static_cast<const StreamSet*>(sets_.back().get());
 }
 
+std::string stream_name(std::int64_t number) {
+  const std::int64_t set = number / kStreams, stream = number % kStreams;
+  std::string name = stream < kComputeStreams ? "stream " + std::to_string(stream)
+                     : stream < kComputeStreams + kCopyInStreams
+                         ? "copy in " + std::to_string(stream - kComputeStreams)
+                         : "copy out " + std::to_string(stream - kComputeStreams - kCopyInStreams);
+  return set == 0 ? name : name + ", set " + std::to_string(set);
+}
+
+int Gpu::NumberOf(const StreamSet* set) const {
+  const std::lock_guard lock(streams_mutex_);
+  return static_cast<int>(
+      std::find_if(sets_.begin(), sets_.end(), [&](const auto& s) { return s.get() == set; }) -
+      sets_.begin());
+}
+
 void Gpu::Reached(Completion& completion) {
   if (!completion.waiting.exchange(false, std::memory_order_acq_rel)) return;
+  completion.reached_ns = now_ns();
   const Resume resume = completion.resume;
   {
     const std::lock_guard lock(waiting_mutex_);

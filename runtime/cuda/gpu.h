@@ -35,11 +35,14 @@ inline constexpr int kStreams = kComputeStreams + kCopyInStreams + kCopyOutStrea
 inline constexpr int kStreamSets = 4;
 
 using StreamSet = std::vector<CuStream>;  // kStreams of them
+/// "stream 2", "copy in 1", "copy out 0, set 3": of number `set * kStreams + stream`.
+std::string stream_name(std::int64_t number);
 
 /// Something that waits for a stream to reach a point: goes on once, then or when the device is lost.
 struct Completion {
   Resume resume;
   class Gpu* gpu = nullptr;
+  std::int64_t reached_ns = 0;  // when it went on; 0: not yet
   std::atomic<bool> waiting{false};
 };
 
@@ -90,6 +93,8 @@ class Gpu final : public std::enable_shared_from_this<Gpu> {
 
   /// The streams of the next run.
   StatusOr<const StreamSet*> TakeStreams();
+  /// Which of the kStreamSets sets this is.
+  int NumberOf(const StreamSet* set) const;
   /// Calls completion.resume when `stream` has done what is queued on it so far. REQUIRES: a Current.
   Status ResumeAfter(CuStream stream, Completion& completion);
 
@@ -133,7 +138,7 @@ class Gpu final : public std::enable_shared_from_this<Gpu> {
   CuStream memory_stream_ = nullptr;
   CuMemoryPool pool_ = nullptr;
 
-  std::mutex streams_mutex_;
+  mutable std::mutex streams_mutex_;
   std::vector<std::unique_ptr<StreamSet>> sets_;
   std::uint64_t next_set_ = 0;
 

@@ -34,6 +34,7 @@ class CopyIn final : public GpuStepBody {
     for (std::size_t at = 0; at < bytes_; at += kBlock) {
       const std::size_t n = std::min(kBlock, bytes_ - at);
       std::memcpy(pinned + at, from + at, n);
+      if (at == 0) turn.BeginsHere();
       if (Status s = gpu.Check(
               gpu.driver().MemcpyHtoDAsync(address(context.pointers[1]) + at, pinned + at, n, turn.stream()),
               "cuMemcpyHtoDAsync");

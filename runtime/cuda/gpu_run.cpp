@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
+
+#include "runtime/engine/futex.h"
 
 namespace leat::runtime::cuda {
 
@@ -48,15 +51,83 @@ GpuRun::~GpuRun() {
   for (CuEvent event : joins_) {
     if (event != nullptr) give_back([&] { return gpu_->driver().EventDestroy(event); });
   }
+  for (const Timing& t : timings_) {
+    for (CuEvent event : {t.begin.event, t.end.event}) {
+      if (event != nullptr) give_back([&] { return gpu_->driver().EventDestroy(event); });
+    }
+  }
 }
 
 void GpuRun::Hold(std::uint32_t step, Ref<Buffer> buffer) { held_[step] = std::move(buffer); }
 
-void GpuRun::Begin() {
+void GpuRun::Begin(bool timed) {
   if (pinned_bytes_ > 0) std::memset(pinned_->data(), 0, pinned_bytes_);
+  timed_ = timed;
+  if (!timed) return;
+  timings_.resize(events_.size());
+  for (Timing& t : timings_) {
+    t.begin.recorded = t.end.recorded = false;
+    t.known_ns = 0;
+  }
+}
+
+void GpuRun::Mark(std::uint32_t step, CuStream stream, Timing::Moment Timing::*which) {
+  if (!timed_) return;
+  Timing::Moment& moment = timings_[step].*which;
+  if (moment.event == nullptr &&
+      gpu_->driver().EventCreate(&moment.event, kEventDefault) != CuResult::success) {
+    moment.event = nullptr;
+    return;
+  }
+  moment.recorded = gpu_->driver().EventRecord(moment.event, stream) == CuResult::success;
+}
+
+void GpuRun::Known(std::uint32_t step, std::int64_t at_ns) {
+  if (timed_) timings_[step].known_ns = at_ns;
+}
+
+// The device's clock is another one. Where the host heard of an end, that end was earlier on the host's
+// clock too; the one that it heard of soonest says by how much the clocks differ.
+std::vector<StreamTime> GpuRun::Times(const Program& program) {
+  std::vector<StreamTime> times;
+  if (!timed_) return times;
+  const Gpu::Current current(*gpu_);
+  CuEvent origin = nullptr;
+  for (const Timing& t : timings_) {
+    if (t.begin.recorded && origin == nullptr) origin = t.begin.event;
+  }
+  if (origin == nullptr || !current.status().ok()) return times;
+  // Since the origin, in nanoseconds; nullopt where the driver does not say.
+  const auto since = [&](CuEvent event) -> std::optional<std::int64_t> {
+    float ms = 0;
+    if (event == origin) return 0;
+    if (gpu_->driver().EventElapsedTime(&ms, origin, event) != CuResult::success) return std::nullopt;
+    return static_cast<std::int64_t>(static_cast<double>(ms) * 1e6);
+  };
+  constexpr std::int64_t kUnknown = std::numeric_limits<std::int64_t>::max();
+  const auto set = static_cast<std::uint32_t>(gpu_->NumberOf(streams_));
+  std::int64_t shift = kUnknown;
+  for (std::uint32_t s = 0; s < timings_.size(); ++s) {
+    const Timing& t = timings_[s];
+    if (!t.begin.recorded || !t.end.recorded) continue;
+    const std::optional<std::int64_t> begin = since(t.begin.event), end = since(t.end.event);
+    if (!begin || !end) continue;
+    const bool waits_only = program.steps[s].body->settles();  // for the others
+    if (!waits_only)
+      times.push_back({s, set * kStreams + program.stream_uses[s].stream, *begin, std::max(*begin, *end)});
+    const std::int64_t known = std::max(t.known_ns, completions_[s].reached_ns);
+    if (known != 0) shift = std::min(shift, known - *end);
+  }
+  if (shift == kUnknown) return {};
+  for (StreamTime& t : times) {
+    t.begin_ns += shift;
+    t.end_ns += shift;
+  }
+  return times;
 }
 
 void GpuRun::AtRest() {
+  timed_ = false;
   for (Ref<Buffer>& buffer : held_) buffer = nullptr;
 }
 
@@ -71,15 +142,19 @@ StepTurn::StepTurn(StepContext& context, DeviceId device)
     status_ = gpu_->Check(gpu_->driver().StreamWaitEvent(stream_, context.gpu(other)->event(step), 0),
                           "cuStreamWaitEvent");
   }
+  if (status_.ok()) BeginsHere();
 }
 
 Status StepTurn::Done() {
+  run_->MarkEnd(context_.step_ordinal(), stream_);
   if (!context_.stream_use().signals) return {};
   return gpu_->Check(gpu_->driver().EventRecord(run_->event(context_.step_ordinal()), stream_),
                      "cuEventRecord");
 }
 
 Status StepTurn::Defer(const StepBody& body) {
+  run_->MarkEnd(context_.step_ordinal(), stream_);
+  run_->completion(context_.step_ordinal()).reached_ns = 0;
   if (const std::optional<Resume> resume = context_.Defer()) {
     Completion& completion = run_->completion(context_.step_ordinal());
     completion.resume = *resume;
@@ -89,6 +164,7 @@ Status StepTurn::Defer(const StepBody& body) {
   }
   if (Status s = gpu_->Check(gpu_->driver().StreamSynchronize(stream_), "cuStreamSynchronize"); !s.ok())
     return s;
+  run_->Known(context_.step_ordinal(), now_ns());
   return body.Finish(context_);
 }
 

@@ -31,6 +31,13 @@ class GpuStepBody : public StepBody {
   const DeviceId device_;
 };
 
+/// When a step was done by the device, on the host's steady clock.
+struct StreamTime {
+  std::uint32_t step;
+  std::uint32_t track;  // the stream's set times kStreams, plus its number
+  std::int64_t begin_ns, end_ns;
+};
+
 class GpuRun {
  public:
   static StatusOr<std::unique_ptr<GpuRun>> Create(std::shared_ptr<Gpu> gpu, const Program& program,
@@ -52,10 +59,27 @@ class GpuRun {
   void Hold(std::uint32_t step, Ref<Buffer> buffer);
   const Ref<Buffer>& held(std::uint32_t step) const { return held_[step]; }
 
-  void Begin();   // of a run
-  void AtRest();  // gives staging buffers back
+  void Begin(bool timed);  // of a run
+  void AtRest();           // gives staging buffers back
+
+  // Times, of a timed run. What goes wrong with a time leaves it out: looking changes nothing.
+  void MarkBegin(std::uint32_t step, CuStream stream) { Mark(step, stream, &Timing::begin); }
+  void MarkEnd(std::uint32_t step, CuStream stream) { Mark(step, stream, &Timing::end); }
+  /// The step's stream is known to be past its end at this time.
+  void Known(std::uint32_t step, std::int64_t at_ns);
+  /// Of every step that ran. REQUIRES: the run is at rest and AtRest was not called yet.
+  std::vector<StreamTime> Times(const Program& program);
 
  private:
+  struct Timing {
+    struct Moment {
+      CuEvent event = nullptr;  // made at the first timed run
+      bool recorded = false;
+    } begin, end;
+    std::int64_t known_ns = 0;
+  };
+  void Mark(std::uint32_t step, CuStream stream, Timing::Moment Timing::*which);
+
   GpuRun(std::shared_ptr<Gpu> gpu, std::size_t steps)
       : gpu_(std::move(gpu)), events_(steps), offsets_(steps), held_(steps), completions_(steps) {}
   const std::shared_ptr<Gpu> gpu_;
@@ -67,6 +91,8 @@ class GpuRun {
   Ref<Buffer> pinned_;
   std::vector<Ref<Buffer>> held_;  // by step; each written by its step alone
   std::vector<Completion> completions_;
+  bool timed_ = false;
+  std::vector<Timing> timings_;  // by step; each written by its step alone
 };
 
 /// A step's turn on its stream. The device's context is current while it lives.
@@ -78,6 +104,8 @@ class StepTurn {
   CuStream stream() const { return stream_; }
   GpuRun& run() const { return *run_; }
   Gpu& gpu() const { return *gpu_; }
+  /// The work begins only now: what the host did for it since the turn began is not the device's time.
+  void BeginsHere() { run_->MarkBegin(context_.step_ordinal(), stream_); }
   /// Ok where the stream has been told; then others may wait for the step.
   Status Done();
   /// The first half of the step is over: the second comes when the stream has got here. Nothing of the run

@@ -35,6 +35,7 @@ class LaunchStep final : public GpuStepBody {
     Gpu& gpu = turn.gpu();
     const StatusOr<CuFunction> function = gpu.Load(code_, geometry_.shared_bytes);
     if (!function.ok()) return function.status();
+    turn.BeginsHere();
     const ParameterLayout& layout = code_->layout();
     std::byte* const pinned =
         fault_bytes_ > 0 || !layout.by_value() ? turn.run().pinned(context.step_ordinal()) : nullptr;

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <exception>
+#include <map>
 #include <mutex>
+#include <utility>
 
 #include "runtime/engine/futex.h"
 #include "runtime/executor/items.h"
@@ -123,6 +125,16 @@ std::vector<TraceEvent> EngineCore::TakeTrace() {
   std::sort(events.begin(), events.end(), [](const TraceEvent& a, const TraceEvent& b) {
     return a.begin_ns != b.begin_ns ? a.begin_ns < b.begin_ns : a.end_ns > b.end_ns;
   });
+  std::map<std::int32_t, std::int64_t> until;  // of each stream, which does one thing at a time
+  for (TraceEvent& e : events) {
+    if (e.kind != TraceEvent::Kind::device) continue;
+    const auto device = static_cast<std::size_t>(std::exchange(e.first_unit, 0));
+    e.track_name = gpus[device]->name() + " " + cuda::stream_name(std::exchange(e.last_unit, 0));
+    // Runs that share a stream may have queued marks between each other's.
+    std::int64_t& end = until[e.track];
+    e.begin_ns = std::max(e.begin_ns, end);
+    e.end_ns = end = std::max(e.begin_ns, e.end_ns);
+  }
   return events;
 }
 

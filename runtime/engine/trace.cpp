@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
-#include <set>
 #include <utility>
 
 #include "runtime/engine/trace_buffer.h"
@@ -12,7 +11,7 @@
 namespace leat::runtime {
 namespace {
 
-constexpr std::int32_t kFirstCaller = 1000, kFirstThread = 2000;
+constexpr std::int32_t kFirstCaller = 1000, kFirstThread = 2000, kFirstStream = 3000, kStreamsOfDevice = 100;
 
 thread_local std::string t_job_name;
 
@@ -52,6 +51,7 @@ const char* kind_name(TraceEvent::Kind kind) {
     case TraceEvent::Kind::run: return "run";
     case TraceEvent::Kind::call: return "call";
     case TraceEvent::Kind::blocker: return "blocker";
+    case TraceEvent::Kind::device: return "device";
   }
   return "unknown";
 }
@@ -89,6 +89,9 @@ TraceEvent make_event(const TraceRecord& record, std::int32_t track) {
       e.admitted_ns = std::exchange(e.first_unit, 0);
       e.bytes = std::exchange(e.last_unit, 0);
       break;
+    case TraceEvent::Kind::device:
+      e.track = static_cast<std::int32_t>(kFirstStream + kStreamsOfDevice * e.first_unit + e.last_unit);
+      break;
     case TraceEvent::Kind::step:
     case TraceEvent::Kind::plan: break;
   }
@@ -97,7 +100,7 @@ TraceEvent make_event(const TraceRecord& record, std::int32_t track) {
   if (record.kind != TraceEvent::Kind::plan) e.program = record.run->program;
   if (record.kind == TraceEvent::Kind::run) {
     e.name = e.detail.empty() ? program->name : e.detail;
-  } else if (record.kind == TraceEvent::Kind::step && record.step < program->steps.size()) {
+  } else if (record.kind != TraceEvent::Kind::plan && record.step < program->steps.size()) {
     const Step& step = program->steps[record.step];
     e.name = step.name;
     for (const std::uint32_t s : step.sources) {
@@ -113,18 +116,30 @@ TraceEvent make_event(const TraceRecord& record, std::int32_t track) {
   return e;
 }
 
-namespace {
-
-std::string track_name(std::int32_t track) {
-  return track >= kFirstThread   ? "thread " + std::to_string(track - kFirstThread)
-         : track >= kFirstCaller ? "caller " + std::to_string(track - kFirstCaller)
-                                 : "worker " + std::to_string(track);
+std::string track_name(const TraceEvent& event) {
+  const std::int32_t track = event.track;
+  return !event.track_name.empty() ? event.track_name
+         : track >= kFirstThread   ? "thread " + std::to_string(track - kFirstThread)
+         : track >= kFirstCaller   ? "caller " + std::to_string(track - kFirstCaller)
+                                   : "worker " + std::to_string(track);
 }
+
+namespace {
 
 // The events of one step of one run, as its neighbours see it.
 struct StepSpan {
-  const TraceEvent* first = nullptr;  // that began first
-  const TraceEvent* last = nullptr;   // that ended last
+  const TraceEvent* first = nullptr;   // that began first
+  const TraceEvent* last = nullptr;    // that ended last
+  const TraceEvent* device = nullptr;  // on a stream
+  /// What others waited for: what a worker did once the device was done, else the device.
+  const TraceEvent& end() const {
+    return device == nullptr || (last != nullptr && last->begin_ns >= device->end_ns) ? *last : *device;
+  }
+  /// What waited, for an event: a step on a device is queued before what it waits for there has ended.
+  const TraceEvent& begin(const TraceEvent& waited_for) const {
+    return first == nullptr || (device != nullptr && waited_for.kind == TraceEvent::Kind::device) ? *device
+                                                                                                  : *first;
+  }
 };
 
 // Writes one document.
@@ -134,13 +149,17 @@ class Writer {
     origin_ = events.empty() ? 0 : events.front().begin_ns;
     for (const TraceEvent& e : events) {
       origin_ = std::min(origin_, e.begin_ns);
-      if (e.kind == TraceEvent::Kind::step) {
+      if (e.kind == TraceEvent::Kind::step || e.kind == TraceEvent::Kind::device) {
         Run& run = runs_[e.run];
         run.program = e.program.get();
         StepSpan& span = run.steps[e.step];
-        if (span.first == nullptr || e.begin_ns < span.first->begin_ns) span.first = &e;
-        if (span.last == nullptr || e.end_ns > span.last->end_ns) span.last = &e;
-        if (run.first == nullptr || e.begin_ns < run.first->begin_ns) run.first = &e;
+        if (e.kind == TraceEvent::Kind::device) {
+          span.device = &e;
+        } else {
+          if (span.first == nullptr || e.begin_ns < span.first->begin_ns) span.first = &e;
+          if (span.last == nullptr || e.end_ns > span.last->end_ns) span.last = &e;
+          if (run.first == nullptr || e.begin_ns < run.first->begin_ns) run.first = &e;
+        }
       } else if (e.kind == TraceEvent::Kind::run) {
         runs_[e.run].admitted_ns = e.admitted_ns;
       }
@@ -150,20 +169,21 @@ class Writer {
   std::string Write() {
     text_ = "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n";
     text_ += "{\"ph\":\"M\",\"pid\":1,\"name\":\"process_name\",\"args\":{\"name\":\"leat\"}}";
-    std::set<std::int32_t> tracks;
+    std::map<std::int32_t, std::string> tracks;
     for (const TraceEvent& e : events_) {
-      if (e.kind != TraceEvent::Kind::run) tracks.insert(e.track);
+      if (e.kind != TraceEvent::Kind::run) tracks.emplace(e.track, track_name(e));
     }
-    for (const std::int32_t t : tracks) {
-      text_ += ",\n{\"ph\":\"M\",\"pid\":1,\"tid\":" + thread_id(t) +
-               ",\"name\":\"thread_name\",\"args\":{\"name\":\"" + track_name(t) + "\"}}";
+    for (const auto& [track, name] : tracks) {
+      text_ += ",\n{\"ph\":\"M\",\"pid\":1,\"tid\":" + thread_id(track) +
+               ",\"name\":\"thread_name\",\"args\":{\"name\":\"" + escaped(name) + "\"}}";
     }
     for (const TraceEvent& e : events_) {
       if (e.kind == TraceEvent::Kind::run) {
         Span(e);
       } else {
-        Complete(e);
-        if (e.kind == TraceEvent::Kind::step) Parts(e);
+        const bool queues = Queues(e);
+        Complete(e, queues ? "queue " : "");
+        if (e.kind == TraceEvent::Kind::device || (e.kind == TraceEvent::Kind::step && !queues)) Parts(e);
       }
     }
     Flows();
@@ -184,9 +204,16 @@ class Writer {
 
   std::string At(std::int64_t ns) const { return microseconds(ns - origin_); }
 
-  static std::string Head(const TraceEvent& e, std::int32_t track) {
+  // Whether a worker only hands the step over to a device.
+  bool Queues(const TraceEvent& e) const {
+    if (e.kind != TraceEvent::Kind::step) return false;
+    const TraceEvent* const device = runs_.at(e.run).steps.at(e.step).device;
+    return device != nullptr && e.begin_ns < device->end_ns;
+  }
+
+  static std::string Head(const TraceEvent& e, std::int32_t track, const char* before = "") {
     return "\"pid\":1,\"tid\":" + thread_id(track) + ",\"cat\":\"" + kind_name(e.kind) + "\",\"name\":\"" +
-           escaped(e.name) + "\"";
+           before + escaped(e.name) + "\"";
   }
   static std::string Arguments(const TraceEvent& e) {
     std::string s = "\"args\":{\"run\":" + std::to_string(e.run) + ",\"step\":" + std::to_string(e.step) +
@@ -195,8 +222,8 @@ class Writer {
     return s + ",\"detail\":\"" + escaped(e.detail) + "\"}";
   }
 
-  void Complete(const TraceEvent& e) {
-    text_ += ",\n{\"ph\":\"X\"," + Head(e, e.track) + ",\"ts\":" + At(e.begin_ns) +
+  void Complete(const TraceEvent& e, const char* before) {
+    text_ += ",\n{\"ph\":\"X\"," + Head(e, e.track, before) + ",\"ts\":" + At(e.begin_ns) +
              ",\"dur\":" + microseconds(e.end_ns - e.begin_ns) + "," + Arguments(e) + "}";
   }
 
@@ -250,9 +277,17 @@ class Writer {
       for (const Edge& edge : run.program->edges) {
         const auto from = run.steps.find(edge.from), to = run.steps.find(edge.to);
         if (from == run.steps.end() || to == run.steps.end()) continue;
-        const TraceEvent &a = *from->second.last, &b = *to->second.first;
-        Flow(std::string(name(edge.cause)).c_str(), a.track, std::max(a.begin_ns, a.end_ns - 1), b.track,
-             b.begin_ns);
+        const TraceEvent& a = from->second.end();
+        const TraceEvent& b = to->second.begin(a);
+        if (b.begin_ns < a.begin_ns) continue;  // times of a device are not exact
+        Flow(std::string(name(edge.cause)).c_str(), a.track,
+             std::min(std::max(a.begin_ns, a.end_ns - 1), b.begin_ns), b.track, b.begin_ns);
+      }
+      for (const auto& [step, span] : run.steps) {
+        if (span.first == nullptr || span.device == nullptr) continue;
+        const TraceEvent &a = *span.first, &b = *span.device;
+        if (b.begin_ns < a.begin_ns) continue;
+        Flow("queue", a.track, std::min(std::max(a.begin_ns, a.end_ns - 1), b.begin_ns), b.track, b.begin_ns);
       }
     }
     for (const TraceEvent& e : events_) {
@@ -285,16 +320,17 @@ class Writer {
       if (run.program == nullptr) continue;
       std::map<std::uint32_t, std::int64_t> since;  // when the last of its predecessors ended
       for (const auto& [step, span] : run.steps) {
+        if (span.first == nullptr || run.first == nullptr) continue;
         since[step] = run.admitted_ns != 0 ? run.admitted_ns : run.first->begin_ns;
       }
       for (const Edge& edge : run.program->edges) {
         const auto from = run.steps.find(edge.from);
         const auto to = since.find(edge.to);
-        if (from == run.steps.end() || to == since.end()) continue;
+        if (from == run.steps.end() || to == since.end() || from->second.last == nullptr) continue;
         to->second = std::max(to->second, from->second.last->end_ns);
       }
       for (const auto& [step, span] : run.steps) {
-        if (since[step] >= span.first->begin_ns) continue;
+        if (!since.contains(step) || since[step] >= span.first->begin_ns) continue;
         ++ready[since[step]];
         --ready[span.first->begin_ns];
       }

@@ -21,9 +21,10 @@ struct TraceRun {
 
 struct TraceRecord {
   TraceEvent::Kind kind;
-  std::uint32_t step;
+  std::uint32_t step;  // of a call: its track
   std::int64_t begin_ns, end_ns;
-  std::int64_t first_unit, last_unit;
+  std::int64_t first_unit, last_unit;  // of a run: since when it was admitted, its bytes; on a GPU: the
+                                       // engine's device, and cuda::StreamTime::track
   std::shared_ptr<const TraceRun> run;
 };
 

@@ -194,8 +194,9 @@ Status RunState::Bind() {
     instance->writers[o].store(g.output_writers[o], std::memory_order_relaxed);
     instance->skipped[o].store(false, std::memory_order_relaxed);
   }
+  const bool tracing = core_->tracing.load(std::memory_order_relaxed);
   for (const std::unique_ptr<cuda::GpuRun>& gpu : instance->gpus) {
-    if (gpu) gpu->Begin();
+    if (gpu) gpu->Begin(tracing);
   }
   records = g.records.data();
   edges = g.edges.data();
@@ -209,7 +210,7 @@ Status RunState::Bind() {
              g.total_cost_ns <= std::max(EngineCore::kSerialNs, EngineCore::kSerialStepNs * g.step_count)));
   if (options.schedule) serial = true;
   instance->inputs.resize(inputs);
-  if (core_->tracing.load(std::memory_order_relaxed)) {
+  if (tracing) {
     trace = std::make_shared<TraceRun>(TraceRun{id_, request.label, program});
     attention.fetch_or(traced, std::memory_order_relaxed);
     bound_ns_ = now_ns();

@@ -228,8 +228,14 @@ void RunState::Finish() {
   if (instance) {
     instance->inputs.clear();
     instance->outputs.clear();
-    for (const std::unique_ptr<cuda::GpuRun>& gpu : instance->gpus) {
-      if (gpu) gpu->AtRest();
+    for (std::size_t d = 0; d < instance->gpus.size(); ++d) {
+      cuda::GpuRun* const gpu = instance->gpus[d].get();
+      if (gpu == nullptr) continue;
+      for (const cuda::StreamTime& t : gpu->Times(*program)) {
+        core_->run_trace.Add({TraceEvent::Kind::device, t.step, t.begin_ns, t.end_ns,
+                              static_cast<std::int64_t>(d), t.track, trace});
+      }
+      gpu->AtRest();
     }
     core_->instances.Give(program, std::move(instance));
   }

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/program/program.h"
+#include "tests/runtime/trace_rules.h"
 
 namespace leat::runtime {
 namespace {
@@ -127,6 +128,78 @@ TEST_F(TraceTest, TracksHaveNames) {
     if (e["name"] == "thread_name") names.push_back(e["args"]["name"]);
   }
   EXPECT_THAT(names, testing::ElementsAre("worker 0", "worker 1", "thread 0"));
+}
+
+TEST_F(TraceTest, KeepsTheRulesOfViewers) {
+  EXPECT_THAT(broken_rules(json::parse(trace_json(events_))), testing::ElementsAre());
+}
+
+// The rules are some: each way to break one is seen.
+TEST_F(TraceTest, BrokenTracesAreSeen) {
+  const auto broken = [&](const auto& change) {
+    json document = json::parse(trace_json(events_));
+    change(document["traceEvents"]);
+    const std::vector<std::string> rules = broken_rules(document);
+    return rules.empty() ? "" : rules.front().substr(0, rules.front().find(": {"));
+  };
+  const auto first = [](json& events, const char* phase, const char* name = nullptr) -> json& {
+    for (json& e : events) {
+      if (e["ph"] == phase && (name == nullptr || e["name"] == name)) return e;
+    }
+    return events.front();
+  };
+  const auto drop = [&](json& events, const char* phase) {
+    events.erase(events.begin() + (&first(events, phase) - &events.front()));
+  };
+  EXPECT_EQ(broken([&](json& e) { drop(e, "s"); }), "a flow starts once, then ends once");
+  EXPECT_EQ(broken([&](json& e) { drop(e, "f"); }), "a flow starts once, then ends once");
+  EXPECT_EQ(broken([&](json& e) { first(e, "s")["ts"] = 8.5; }), "a flow ends after its start");
+  EXPECT_EQ(broken([&](json& e) { first(e, "f")["tid"] = 77; }), "each end of a flow lies in a slice");
+  EXPECT_EQ(broken([&](json& e) { first(e, "f").erase("bp"); }), "a flow ends at the slice around it");
+  EXPECT_EQ(broken([&](json& e) { first(e, "f")["name"] = "other"; }), "a flow keeps its name");
+  EXPECT_EQ(broken([&](json& e) { drop(e, "e"); }), "a span is closed");
+  EXPECT_EQ(broken([&](json& e) { first(e, "e")["ts"] = 0; }), "a span ends after its begin");
+  EXPECT_EQ(broken([&](json& e) { first(e, "X", "s0")["dur"] = 3.5; }), "slices nest or follow each other");
+  EXPECT_EQ(broken([&](json& e) { first(e, "X").erase("dur"); }), "a slice has a length");
+  EXPECT_EQ(broken([&](json& e) { first(e, "X")["tid"] = 0; }), "an event has a thread, which is not 0");
+  EXPECT_EQ(broken([&](json& e) { first(e, "X").erase("ts"); }), "an event has a time");
+  EXPECT_EQ(broken([&](json& e) { first(e, "X")["ph"] = "Q"; }), "there is no such phase");
+  EXPECT_EQ(broken([&](json& e) { drop(e, "M"), drop(e, "M"); }), "a track has a name");
+  EXPECT_EQ(broken([&](json& e) { std::swap(first(e, "C"), e.back()); }), "a counter is sorted by time");
+  EXPECT_EQ(broken([&](json& e) { first(e, "C")["args"]["value"] = "x"; }), "a counter's value is a number");
+}
+
+// Step 0 is queued by worker 0 and runs on a stream; step 2, which waits for it there, is queued before.
+TEST_F(TraceTest, StepsOnAGpuAreOnItsStreams) {
+  const auto program = make_program();
+  const auto on_stream = [&](std::uint32_t k, int stream, std::int64_t begin, std::int64_t end) {
+    TraceEvent e = step(program, k, 3100 + stream, begin, end);
+    e.kind = TraceEvent::Kind::device;
+    e.track_name = "gpu:0 stream " + std::to_string(stream);
+    return e;
+  };
+  const std::vector<TraceEvent> events = {
+      step(program, 0, 0, 1'000'000, 1'001'000), on_stream(0, 0, 1'001'500, 1'006'000),
+      step(program, 1, 0, 1'001'000, 1'002'000), on_stream(1, 1, 1'006'500, 1'007'000),
+      // The second half of step 2 is done by worker 1 once the device is done.
+      step(program, 2, 0, 1'002'000, 1'003'000), on_stream(2, 0, 1'006'000, 1'008'000),
+      step(program, 2, 1, 1'009'000, 1'010'000)};
+  const json document = json::parse(trace_json(events));
+  EXPECT_THAT(broken_rules(document), testing::ElementsAre());
+  std::vector<std::string> tracks, flows;
+  std::map<int, json> starts;
+  for (const json& e : document["traceEvents"]) {
+    if (e["name"] == "thread_name") tracks.push_back(e["args"]["name"]);
+    if (e["ph"] == "s") starts[e["id"]] = e;
+    if (e["ph"] != "f") continue;
+    const json& s = starts[e["id"]];
+    flows.push_back(e["name"].get<std::string>() + " " + s["tid"].dump() + "@" + s["ts"].dump() + " " +
+                    e["tid"].dump() + "@" + e["ts"].dump());
+  }
+  EXPECT_THAT(tracks, testing::ElementsAre("worker 0", "worker 1", "gpu:0 stream 0", "gpu:0 stream 1"));
+  EXPECT_THAT(flows, testing::ElementsAre("use 3101@5.999 3102@6.5", "reuse 3101@5.999 3101@6.0",
+                                          "queue 1@0.999 3101@1.5", "queue 1@1.999 3102@6.5",
+                                          "queue 1@2.999 3101@6.0"));
 }
 
 TEST(Trace, OfNothingIsADocument) { EXPECT_EQ(json::parse(trace_json({}))["traceEvents"].size(), 1u); }

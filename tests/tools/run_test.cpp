@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "tests/runtime/trace_rules.h"
 #include "tests/tools/command.h"
 
 namespace leat::tool {
@@ -156,6 +157,37 @@ TEST(Trace, IsATimelineWithOneTrackPerThread) {
   }
   EXPECT_GE(steps, 3);
   EXPECT_TRUE(labelled);
+  EXPECT_THAT(broken_rules(j), testing::ElementsAre());
+}
+
+TEST(Trace, StreamsAndCopyEnginesHaveTracksOfTheirOwn) {
+  const std::string program = file("gpu.leat", R"(graph @gpu(%x: f32[64,64]) -> (f32[64,64], f32[64]) {
+  %there = copy %x {device="gpu:0"}
+  %a = exp %there
+  %s = reduce_sum %a {dims=[1]}
+  %back = copy %a {device="cpu:0"}
+  %y = add %back %x
+  return %y, %s
+}
+)");
+  const std::string path = folder() / "gpu.json";
+  const Command c = shell("LEAT_CUDA_DRIVER='" LEAT_FAKE_CUDA "' '" LEAT_COMMAND "' trace '" + program +
+                          "' --gpus 1 -o '" + path + "'");
+  ASSERT_EQ(c.code, 0) << c.err;
+  const json j = json::parse(read_file(path));
+  EXPECT_THAT(broken_rules(j), testing::ElementsAre());
+  std::map<int, std::string> tracks;
+  std::set<std::string> on;
+  int queued = 0;
+  for (const json& e : j["traceEvents"]) {
+    if (e["name"] == "thread_name") tracks[e["tid"]] = e["args"]["name"];
+    if (e.value("cat", "") == "device") on.insert(tracks[e["tid"]] + ": " + e["name"].get<std::string>());
+    queued += e["name"] == "queue" && e["ph"] == "f" ? 1 : 0;
+  }
+  EXPECT_THAT(on, testing::Contains("gpu:0 copy in 0: copy"));
+  EXPECT_THAT(on, testing::Contains("gpu:0 copy out 0: copy"));
+  EXPECT_THAT(on, testing::Contains(testing::StartsWith("gpu:0 stream 0: exp")));
+  EXPECT_GE(queued, 2);
 }
 
 }  // namespace

@@ -319,9 +319,10 @@ CuResult StreamWaitEvent(CuStream handle, CuEvent event, unsigned) {
   stream->Push([ticket = found->ticket] { ticket->Wait(); });
   return CuResult::success;
 }
-CuResult EventCreate(CuEvent* event, unsigned) {
+CuResult EventCreate(CuEvent* event, unsigned flags) {
   LEAT_CONTEXT_CALL("cuEventCreate");
-  keep(state().events, std::make_unique<FakeEvent>(device, nullptr), event);
+  keep(state().events, std::make_unique<FakeEvent>(device, (flags & kEventDisableTiming) == 0, nullptr),
+       event);
   return CuResult::success;
 }
 CuResult EventRecord(CuEvent event, CuStream handle) {
@@ -339,6 +340,16 @@ CuResult EventDestroy(CuEvent event) {
   LEAT_CALL("cuEventDestroy");
   const std::lock_guard lock(state().mutex);
   return state().events.erase(event) == 1 ? CuResult::success : missing("cuEventDestroy", "event");
+}
+CuResult EventElapsedTime(float* milliseconds, CuEvent from, CuEvent to) {
+  LEAT_CONTEXT_CALL("cuEventElapsedTime");
+  const FakeEvent *const a = find(state().events, from), *const b = find(state().events, to);
+  if (a == nullptr || b == nullptr) return missing("cuEventElapsedTime", "event");
+  if (!a->timed || !b->timed || a->device != device || b->device != device || !a->ticket || !b->ticket)
+    return state().Misuse("cuEventElapsedTime of events without times, or of another context");
+  if (!a->ticket->at() || !b->ticket->at()) return CuResult::not_ready;
+  *milliseconds = std::chrono::duration<float, std::milli>(*b->ticket->at() - *a->ticket->at()).count();
+  return CuResult::success;
 }
 CuResult LaunchHostFunc(CuStream handle, CuHostFunction function, void* argument) {
   LEAT_CONTEXT_CALL("cuLaunchHostFunc");

@@ -22,6 +22,7 @@ using runtime::cuda::CuResult;
 
 struct FakeEvent {
   int device;
+  bool timed;
   std::shared_ptr<Ticket> ticket;  // of the last record; null: none yet
 };
 struct FakeModule {

@@ -2,11 +2,13 @@
 // random delay.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <thread>
 
@@ -15,17 +17,25 @@ namespace leat::fake_cuda {
 /// One record of an event: done when the stream comes to it. Thread-safe.
 class Ticket {
  public:
+  using Clock = std::chrono::steady_clock;
   void Finish() {
     const std::lock_guard lock(mutex_);
     done_ = true;
+    at_ = Clock::now();
     changed_.notify_all();
   }
   void Wait() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return done_; });
   }
+  /// When it was done; nullopt: not yet.
+  std::optional<Clock::time_point> at() {
+    const std::lock_guard lock(mutex_);
+    return done_ ? std::optional(at_) : std::nullopt;
+  }
 
  private:
+  Clock::time_point at_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool done_ = false;
