@@ -19,6 +19,7 @@ namespace leat::compiler {
 
 struct Pass;            // compiler/pipeline.h
 struct FusionBoundary;  // compiler/passes/passes.h
+struct Placement;       // the same
 
 /// When kernels get machine code.
 enum class Tier : std::uint8_t {
@@ -59,6 +60,8 @@ struct CompileOptions {
   std::function<void(const Pass&, const ir::Graph& before, const ir::Graph& after)> observe_pass;
   /// Gets the values that fused regions exchange with their neighbours, and why these run apart.
   std::vector<FusionBoundary>* boundaries = nullptr;
+  /// Gets where each node of the graph "placed" is, and why; nothing where there is one device.
+  std::vector<Placement>* placements = nullptr;
   /// The function behind custom_call's target; null means not found.
   std::function<const ir::CustomFunction*(std::string_view target)> custom_call;
 };

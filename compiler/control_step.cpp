@@ -127,6 +127,17 @@ class WhileStep final : public StepBody {
 
 }  // namespace
 
+CompileOptions options_of_parts(CompileOptions options) {
+  options.observe = nullptr;
+  options.observe_pass = nullptr;
+  options.boundaries = nullptr;
+  options.placements = nullptr;
+  // A worker runs the sub-programs step by step: they are on CPUs.
+  std::erase_if(options.devices, [](const DeviceDescription& device) { return device.gpu.has_value(); });
+  options.input_devices.clear();
+  return options;
+}
+
 std::vector<SubProgram> sub_programs(const StepBody& body) {
   if (const auto* loop = dynamic_cast<const WhileStep*>(&body)) return loop->parts();
   if (const auto* cond = dynamic_cast<const CondStep*>(&body)) return cond->parts();
@@ -142,13 +153,7 @@ std::shared_ptr<const StepBody> make_custom_step(std::string target, ir::CustomF
 
 StatusOr<std::shared_ptr<const StepBody>> make_control_step(const ir::Graph&, const ir::Node& node,
                                                             const CompileOptions& options, CodeCache& code) {
-  CompileOptions inner = options;
-  inner.observe = nullptr;
-  inner.observe_pass = nullptr;
-  inner.boundaries = nullptr;
-  // A worker runs the sub-programs step by step: they are on CPUs.
-  std::erase_if(inner.devices, [](const DeviceDescription& device) { return device.gpu.has_value(); });
-  inner.input_devices.clear();
+  const CompileOptions inner = options_of_parts(options);
   const bool cond = node.op == ir::Op::cond;
   auto first = compile(node.attrs().graph(cond ? ir::Attr::then_branch : ir::Attr::condition), inner, code);
   if (!first.ok()) return first.status();

@@ -18,6 +18,9 @@ StatusOr<std::shared_ptr<const runtime::StepBody>> make_control_step(const ir::G
                                                                      const CompileOptions& options,
                                                                      CodeCache& code);
 
+/// How they are compiled in a program that is compiled with `options`.
+CompileOptions options_of_parts(CompileOptions options);
+
 /// A program that a step owns, and what it is of: "condition", "body", "then", "else".
 struct SubProgram {
   std::string_view role;

@@ -57,7 +57,7 @@ constexpr Pass kPasses[] = {
     {"place_nodes", "gives every node a device and puts copies between devices",
      [](const ir::Graph&, const CompileOptions& o) { return o.devices.size() > 1; },
      [](const ir::Graph& g, const CompileOptions& o) {
-       return place_nodes(g, device_names(o), o.input_devices);
+       return place_nodes(g, device_names(o), o.input_devices, o.placements);
      },
      "placed"},
     {"assign_layouts", "keeps activations between convolutions in blocked layouts", has_layouts,

@@ -11,6 +11,7 @@
 #include "compiler/frontend/dump.h"
 #include "compiler/frontend/graph_state.h"
 #include "compiler/passes/passes.h"
+#include "ir/printer.h"
 #include "runtime/program/kernel_code.h"
 
 namespace leat::frontend {
@@ -210,17 +211,17 @@ void describe_memory(const Program& program, Inspection& seen) {
                    [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
 }
 
-// `written`: how many copies each location has before placement.
-void describe_copies(const ir::Graph& placed, std::map<std::uint32_t, int> written,
-                     const std::vector<std::uint16_t>& input_devices, Inspection& seen) {
-  const std::vector<std::uint16_t> device = compiler::device_of_nodes(placed, seen.devices, input_devices);
-  for (const ir::Node& node : placed.nodes) {
+void describe_placement(const ir::Graph& placed, const std::vector<compiler::Placement>& placements,
+                        Inspection& seen) {
+  const std::vector<std::string> names = ir::value_names(placed);
+  for (std::size_t n = 0; n < placements.size(); ++n) {
+    const ir::Node& node = placed.nodes[n];
+    if (!is_listed(node)) continue;
+    const auto& [device, why] = placements[n];
+    seen.placements.push_back({names[n], std::string(ir::name(node.op)), seen.devices[device], why});
     if (node.op != ir::Op::copy) continue;
-    const bool asked = written[node.location]-- > 0;
-    seen.copies.push_back({placed.ToString(node.type()), seen.devices[device[node.inputs[0].node]],
-                           node.attrs().string(ir::Attr::device),
-                           asked ? "asked for by the program" : "placement put what reads it there",
-                           bytes_of(node.type())});
+    seen.copies.push_back({placed.ToString(node.type()), seen.devices[placements[node.inputs[0].node].device],
+                           seen.devices[device], why, bytes_of(node.type())});
   }
 }
 
@@ -234,17 +235,14 @@ StatusOr<Inspection> inspect(const ir::Graph& graph, compiler::CompileOptions op
   seen.name = graph.name;
   for (const compiler::DeviceDescription& device : options.devices) seen.devices.push_back(device.name);
   std::vector<compiler::FusionBoundary> boundaries;
-  std::map<std::uint32_t, int> copies_written;
+  std::vector<compiler::Placement> placements;
   ir::Graph fused;
   options.tier = compiler::Tier::tiles;
   options.boundaries = &boundaries;
+  options.placements = &placements;
   options.observe = [&](std::string_view stage, const ir::Graph& g) {
-    if (stage == "optimized") {
-      for (const ir::Node& node : g.nodes) {
-        if (node.op == ir::Op::copy) ++copies_written[node.location];
-      }
-    } else if (stage == "placed") {
-      describe_copies(g, copies_written, options.input_devices, seen);
+    if (stage == "placed") {
+      describe_placement(g, placements, seen);
     } else if (stage == "fused") {
       fused = g;
     }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -93,11 +94,50 @@ std::string profile(const std::vector<double>& values, std::size_t columns) {
   return s;
 }
 
-std::string shortened(const std::vector<std::string>& ops) {
+std::string shortened(const std::vector<std::string>& ops, const char* between = " ") {
   std::string s;
-  for (std::size_t k = 0; k < ops.size() && k < 6; ++k) absl::StrAppend(&s, k == 0 ? "" : " ", ops[k]);
+  for (std::size_t k = 0; k < ops.size() && k < 6; ++k) absl::StrAppend(&s, k == 0 ? "" : between, ops[k]);
   if (ops.size() > 6) absl::StrAppend(&s, " +", ops.size() - 6);
   return s;
+}
+
+// What runs on a device and how it came there: ops with one reason together, the most frequent first.
+std::string placement_text(const Inspection& seen, const std::string& device) {
+  double busy = 0;
+  int steps = 0, nodes = 0;
+  for (const Inspection::Step& step : seen.steps) {
+    if (step.device != device) continue;
+    busy += step.estimate_ns;
+    ++steps;
+  }
+  std::map<std::string, std::vector<std::string>> by_reason;
+  for (const Inspection::Placement& p : seen.placements) {
+    if (p.device != device || p.op == "copy") continue;  // copies have lines of their own
+    by_reason[p.why.substr(0, p.why.find(": "))].push_back(p.node + " " + p.op);
+    ++nodes;
+  }
+  std::vector<std::pair<std::string, std::vector<std::string>>> reasons(by_reason.begin(), by_reason.end());
+  std::stable_sort(reasons.begin(), reasons.end(),
+                   [](const auto& a, const auto& b) { return a.second.size() > b.second.size(); });
+  std::string s =
+      absl::StrCat("  ", device, ": ", nodes, " nodes in ", steps, " steps, ", time_text(busy), "\n");
+  for (const auto& [why, of] : reasons) {
+    absl::StrAppend(&s, "    ", why, ": ", shortened(of, ", "), "\n");
+  }
+  return s;
+}
+
+// What an op, a step or a program does, in three numbers.
+std::vector<std::string> work_row(std::string name, std::int64_t count, double operations,
+                                  double transcendentals, double bytes) {
+  return {std::move(name), std::to_string(count), quantity(operations, ""), quantity(transcendentals, ""),
+          bytes_text(bytes)};
+}
+template <class Doer>
+void put_work(nlohmann::ordered_json& to, const Doer& doer) {
+  to["operations"] = doer.operations;
+  to["transcendentals"] = doer.transcendentals;
+  to["bytes"] = doer.bytes;
 }
 
 std::string more(std::size_t all, std::size_t shown, const char* what) {
@@ -137,13 +177,11 @@ std::string Inspection::ToString(int rows) const {
     Table table("lrrrr");
     table.Row({"op", "count", "operations", "transcendental", "bytes"});
     for (std::size_t k = 0; k < limit(ops.size()); ++k) {
-      table.Row({ops[k].op, std::to_string(ops[k].count), quantity(ops[k].operations, ""),
-                 quantity(ops[k].transcendentals, ""), bytes_text(ops[k].bytes)});
+      table.Row(work_row(ops[k].op, ops[k].count, ops[k].operations, ops[k].transcendentals, ops[k].bytes));
     }
     const std::int64_t count = std::accumulate(ops.begin(), ops.end(), std::int64_t{0},
                                                [](std::int64_t n, const OpKind& o) { return n + o.count; });
-    table.Row({"total", std::to_string(count), quantity(operations, ""), quantity(transcendentals, ""),
-               bytes_text(bytes_unfused)});
+    table.Row(work_row("total", count, operations, transcendentals, bytes_unfused));
     absl::StrAppend(&s, "ops as written", has_loops ? " (one turn of each loop)" : "", "\n", table.ToString(),
                     more(ops.size(), limit(ops.size()), "kinds, in the total"));
   }
@@ -202,17 +240,8 @@ std::string Inspection::ToString(int rows) const {
     absl::StrAppend(&s, "placement: everything on ", devices.empty() ? "cpu:0" : devices[0],
                     ", the only device\n");
   } else {
-    s += "placement: where a copy of the program says, and from there where most bytes of the operands are\n";
-    for (const std::string& device : devices) {
-      double busy = 0;
-      int count = 0;
-      for (const Step& step : steps) {
-        if (step.device != device) continue;
-        busy += step.estimate_ns;
-        ++count;
-      }
-      absl::StrAppend(&s, "  ", device, ": ", count, " steps, ", time_text(busy), "\n");
-    }
+    s += "placement\n";
+    for (const std::string& device : devices) absl::StrAppend(&s, placement_text(*this, device));
     for (std::size_t k = 0; k < limit(copies.size()); ++k) {
       const Copy& c = copies[k];
       absl::StrAppend(&s, "  copy ", c.type, " (", bytes_text(static_cast<double>(c.bytes)), ") ", c.from,
@@ -276,16 +305,12 @@ std::string Inspection::ToJson() const {
   }
   j["ops"] = Json::array();
   for (const OpKind& o : ops) {
-    j["ops"].push_back({{"op", o.op},
-                        {"count", o.count},
-                        {"operations", o.operations},
-                        {"transcendentals", o.transcendentals},
-                        {"bytes", o.bytes}});
+    Json row = {{"op", o.op}, {"count", o.count}};
+    put_work(row, o);
+    j["ops"].push_back(std::move(row));
   }
-  j["operations"] = operations;
-  j["transcendentals"] = transcendentals;
+  put_work(j, *this);
   j["bytes_unfused"] = bytes_unfused;
-  j["bytes"] = bytes;
   j["has_loops"] = has_loops;
   j["roofline"] = nullptr;
   if (roofline) {
@@ -296,18 +321,10 @@ std::string Inspection::ToJson() const {
   }
   j["steps"] = Json::array();
   for (const Step& step : steps) {
-    Json row = {{"name", step.name},
-                {"kind", step.kind},
-                {"where", step.where},
-                {"ops", step.ops},
-                {"device", step.device},
-                {"operations", step.operations},
-                {"transcendentals", step.transcendentals},
-                {"bytes", step.bytes},
-                {"estimate_ns", step.estimate_ns},
-                {"level", step.level},
-                {"critical", step.critical},
-                {"live_bytes", step.live_bytes}};
+    Json row = {{"name", step.name},   {"kind", step.kind},         {"where", step.where},
+                {"ops", step.ops},     {"device", step.device},     {"estimate_ns", step.estimate_ns},
+                {"level", step.level}, {"critical", step.critical}, {"live_bytes", step.live_bytes}};
+    put_work(row, step);
     if (roofline) {
       row["roofline_ns"] = step.roofline_ns;
       row["memory_bound"] = step.memory_bound;
@@ -320,6 +337,10 @@ std::string Inspection::ToJson() const {
         {{"producer", b.producer}, {"reader", b.reader}, {"value", b.value}, {"why", b.why}});
   }
   j["devices"] = devices;
+  j["placements"] = Json::array();
+  for (const Placement& p : placements) {
+    j["placements"].push_back({{"node", p.node}, {"op", p.op}, {"device", p.device}, {"why", p.why}});
+  }
   j["copies"] = Json::array();
   for (const Copy& c : copies) {
     j["copies"].push_back(

@@ -38,12 +38,19 @@ ir::Graph normalize_reductions(const ir::Graph& graph);
 /// Brings every dot_general into the form [batch..., m..., k...] x [batch..., k..., n...], by transposes.
 ir::Graph normalize_contractions(const ir::Graph& graph);
 
+/// Where a node of the graph that place_nodes made is, and why.
+struct Placement {
+  std::uint16_t device = 0;
+  std::string why;  // "most bytes of its operands are there: 4096 of 4104"
+};
+
 /// Gives every node a device and makes each move between devices a `copy` node. An explicit copy decides
 /// where its result is; other nodes go where most of their operands' bytes are, but to device 0 where that is
 /// a GPU ("gpu:0") and they are not loops. Parameters are where `input_devices` says, or on device 0;
 /// constants everywhere.
 ir::Graph place_nodes(const ir::Graph& graph, const std::vector<std::string>& device_names,
-                      const std::vector<std::uint16_t>& input_devices = {});
+                      const std::vector<std::uint16_t>& input_devices = {},
+                      std::vector<Placement>* placements = nullptr);
 /// Where each node of a placed graph is.
 std::vector<std::uint16_t> device_of_nodes(const ir::Graph& graph,
                                            const std::vector<std::string>& device_names,

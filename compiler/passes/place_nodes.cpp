@@ -46,16 +46,17 @@ std::vector<std::uint16_t> devices_of_parameters(const ir::Graph& graph,
   return device;
 }
 
-class Placement {
+class Placer {
  public:
-  Placement(const ir::Graph& graph, const std::vector<std::string>& names,
-            const std::vector<std::uint16_t>& input_devices)
+  Placer(const ir::Graph& graph, const std::vector<std::string>& names,
+         const std::vector<std::uint16_t>& input_devices, std::vector<Placement>* placements)
       : graph_(graph),
         names_(names),
         rebuild_(graph),
         device_(devices_of_parameters(graph, input_devices)),
         everywhere_(graph.nodes.size(), false),
-        bytes_(graph.nodes.size(), 0) {}
+        bytes_(graph.nodes.size(), 0),
+        placements_(placements) {}
 
   ir::Graph Run() {
     for (std::uint32_t n = 0; n < graph_.nodes.size(); ++n) {
@@ -65,21 +66,25 @@ class Placement {
       if (is_view(node)) bytes_[n] = std::min(bytes_[n], bytes_[node.inputs[0].node]);
       if (node.op == ir::Op::parameter) {
         rebuild_.CopyParameter(n);
+        Say(device_[n], [] { return std::string("an input that is there"); });
         continue;
       }
       if (node.op == ir::Op::copy) {
         device_[n] = device_number(names_, node.attrs().string(ir::Attr::device));
         rebuild_.Copy(n);
+        Say(device_[n], [] { return std::string("the program asks for this copy"); });
         continue;
       }
-      device_[n] = Choose(node);
+      const Choice choice = Choose(node);
+      device_[n] = choice.device;
       absl::InlinedVector<ir::Value, 3> inputs;
       for (ir::Value v : node.inputs) {
         const bool anywhere = everywhere_[v.node] && runs_in_kernel(node);
-        inputs.push_back(anywhere ? rebuild_.Get(v) : On(v, device_[n], node.location, 0));
+        inputs.push_back(anywhere ? rebuild_.Get(v) : On(v, device_[n], node, 0));
       }
       const ir::Value made = rebuild_.Copy(n);
       rebuild_.to().nodes[made.node].inputs = std::move(inputs);
+      Say(device_[n], [&] { return Reason(n, choice); });
     }
     return rebuild_.Finish();
   }
@@ -94,21 +99,59 @@ class Placement {
                : 0;
   }
 
+  struct Choice {
+    std::uint16_t device = 0;
+    std::uint16_t wanted = 0;         // by the bytes
+    std::int64_t there = 0, all = 0;  // bytes of the operands on `wanted`, and of all
+    bool reads = false;               // something that lies on a device
+  };
   // The device that holds most of what it reads: the fewest bytes are copied. A view counts as what it is of.
-  std::uint16_t Choose(const ir::Node& node) const {
-    std::vector<std::int64_t> bytes(names_.size(), 0);
+  Choice Choose(const ir::Node& node) const {
+    std::vector<std::int64_t> bytes(names_.size(), 0), operands(names_.size(), 0);
+    Choice choice;
     for (ir::Value v : node.inputs) {
       if (everywhere_[v.node] || !graph_.type(v).shape.is_static()) continue;
-      bytes[device_[v.node]] += 1 + (is_view(graph_.nodes[v.node]) ? bytes_[v.node] : Bytes(v));
+      const std::int64_t size = is_view(graph_.nodes[v.node]) ? bytes_[v.node] : Bytes(v);
+      bytes[device_[v.node]] += size;
+      ++operands[device_[v.node]];
+      choice.all += size;
+      choice.reads = true;
     }
-    const auto most = std::max_element(bytes.begin(), bytes.end());
-    const auto device = static_cast<std::uint16_t>(most - bytes.begin());
-    return is_gpu(names_[device]) && !runs_on_gpu(node) ? std::uint16_t{0} : device;
+    std::uint16_t& most = choice.wanted;
+    for (std::uint16_t d = 1; d < bytes.size(); ++d) {
+      if (bytes[d] + operands[d] > bytes[most] + operands[most]) most = d;
+    }
+    choice.there = bytes[most];
+    choice.device = is_gpu(names_[choice.wanted]) && !runs_on_gpu(node) ? std::uint16_t{0} : choice.wanted;
+    return choice;
+  }
+  std::string Reason(std::uint32_t n, const Choice& choice) const {
+    const ir::Node& node = graph_.nodes[n];
+    if (everywhere_[n]) {
+      return node.op == ir::Op::constant ? "a constant, which every device has"
+                                         : "made anew by every kernel that reads it";
+    }
+    if (!choice.reads) return "reads nothing that lies on a device: the first one";
+    if (choice.device != choice.wanted) {
+      return std::string(ir::name(node.op)) + " has no code for " + names_[choice.wanted] +
+             ", where its operands are";
+    }
+    if (choice.there == choice.all) return "its operands are there";
+    return std::string(2 * choice.there > choice.all ? "most bytes of its operands are there: "
+                                                     : "no device has more bytes of its operands: ") +
+           std::to_string(choice.there) + " of " + std::to_string(choice.all);
+  }
+  // Of the node that was added last.
+  template <class Text>
+  void Say(std::uint16_t device, Text why) {
+    if (placements_ == nullptr) return;
+    placements_->resize(rebuild_.to().nodes.size());
+    placements_->back() = {device, why()};
   }
 
   // The value on a device: itself, a copy, or, of a view that is no smaller than what it is of, the view of a
-  // copy of that. Nodes that it needs are added at `location`.
-  ir::Value On(ir::Value v, std::uint16_t device, std::uint32_t location, int depth) {
+  // copy of that. Nodes that it needs are added for `reader`.
+  ir::Value On(ir::Value v, std::uint16_t device, const ir::Node& reader, int depth) {
     constexpr int kDeepest = 64;
     const ir::Node& node = graph_.nodes[v.node];
     if (device_[v.node] == device || node.op == ir::Op::constant) return rebuild_.Get(v);
@@ -117,14 +160,20 @@ class Placement {
     ir::Value made;
     if (is_view(node) && depth < kDeepest && Bytes(v) >= Bytes(node.inputs[0])) {
       ir::Node view = node;
-      view.inputs[0] = On(node.inputs[0], device, location, depth + 1);
+      view.inputs[0] = On(node.inputs[0], device, reader, depth + 1);
       made = rebuild_.to().AddUnchecked(std::move(view));
+      Say(device, [&] { return "a view of the copy, no larger than one of the view for " + Name(reader); });
     } else {
       made = rebuild_.Add(ir::Op::copy, {rebuild_.Get(v)}, {{ir::Attr::device, names_[device]}},
-                          graph_.type(v), location);
+                          graph_.type(v), reader.location);
+      Say(device, [&] { return "for " + Name(reader) + " there"; });
     }
     made_.emplace(key, made);
     return made;
+  }
+  std::string Name(const ir::Node& node) const {
+    const ir::NodeLocation& at = graph_.locations[node.location];
+    return std::string(ir::name(node.op)) + (at.label.empty() ? "" : " \"" + at.label + "\"");
   }
 
   const ir::Graph& graph_;
@@ -134,6 +183,7 @@ class Placement {
   std::vector<bool> everywhere_;
   std::vector<std::int64_t> bytes_;  // of each node's first result; of a view, of the least that it is of
   absl::flat_hash_map<std::pair<std::uint64_t, std::uint16_t>, ir::Value> made_;
+  std::vector<Placement>* const placements_;  // null: nobody asks
 };
 
 }  // namespace
@@ -161,9 +211,10 @@ std::vector<std::uint16_t> device_of_nodes(const ir::Graph& graph,
 }
 
 ir::Graph place_nodes(const ir::Graph& graph, const std::vector<std::string>& device_names,
-                      const std::vector<std::uint16_t>& input_devices) {
+                      const std::vector<std::uint16_t>& input_devices, std::vector<Placement>* placements) {
+  if (placements != nullptr) placements->clear();
   if (device_names.size() <= 1) return graph;
-  return Placement(graph, device_names, input_devices).Run();
+  return Placer(graph, device_names, input_devices, placements).Run();
 }
 
 }  // namespace leat::compiler

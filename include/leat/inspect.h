@@ -72,6 +72,11 @@ struct Inspection {
     std::string type, from, to, why;
     std::int64_t bytes = 0;
   };
+  struct Placement {   // of a node of the stage "placed" that is no parameter and no constant
+    std::string node;  // "%7", as that stage prints it
+    std::string op;    // "add"
+    std::string device, why;
+  };
   struct Holder {  // of memory at the peak
     std::string type;
     std::int64_t bytes = 0;
@@ -86,6 +91,7 @@ struct Inspection {
   std::vector<Step> steps;  // in the order of the program
   std::vector<Boundary> boundaries;
   std::vector<std::string> devices;
+  std::vector<Placement> placements;  // empty where there is one device
   std::vector<Copy> copies;
   std::optional<Roofline> roofline;
 

@@ -19,6 +19,8 @@ struct InspectOptions {
   ProgramFile file;
   int workers = 0;
   int devices = 1;
+  int gpus = 0;
+  std::string arch = "sm_90";
   int rows = 12;
   bool fuse = true;
   bool exact = false;
@@ -78,7 +80,9 @@ Status inspect(const InspectOptions& options) {
   compiler::CompileOptions compile;
   compile.fuse = options.fuse;
   compile.exact_contractions = options.exact;
-  compile.devices = describe_devices(options.devices, context.worker_count());
+  const runtime::cuda::GpuDescription gpu = *runtime::cuda::gpu_description(options.arch);
+  compile.devices = describe_devices(options.devices, context.worker_count(),
+                                     {static_cast<std::size_t>(options.gpus), gpu});
   std::optional<Roofline> machine;
   if (options.roofline != "none") machine = roofline(options.roofline, context);
   const std::unique_ptr<compiler::CodeCache> code = compiler::make_code_cache({});
@@ -100,6 +104,12 @@ void add_inspect_command(CLI::App& app, Status* status) {
       ->capture_default_str();
   command->add_option("--devices", o->devices, "plan for cpu:0 and virtual CPUs")
       ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  command->add_option("--gpus", o->gpus, "and for gpu:0, ... of --arch, to which the program copies")
+      ->check(CLI::Range(0, 64))
+      ->capture_default_str();
+  command->add_option("--arch", o->arch, "the GPU that --gpus are; none is needed")
+      ->check(CLI::IsMember({"sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_90a"}))
       ->capture_default_str();
   command->add_flag("!--no-fuse", o->fuse, "one op per kernel");
   command->add_flag("--exact-contractions", o->exact, "bit-equal to the interpreter");
