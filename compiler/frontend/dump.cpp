@@ -9,6 +9,7 @@
 #include "compiler/frontend/picture.h"
 #include "compiler/frontend/view/difference.h"
 #include "compiler/frontend/view/graphviz.h"
+#include "compiler/frontend/view/kernel_text.h"
 #include "compiler/frontend/walk.h"
 #include "compiler/pipeline.h"
 #include "ir/printer.h"
@@ -93,6 +94,15 @@ StatusOr<std::string> render(const View& view, const DumpOptions& what, const St
   return as_picture(draw(view, groups, *shown), what.format);
 }
 
+/// The text of the stage "placed", with where each node is and why on a line above it.
+View with_reasons(View view, const std::vector<std::string>& devices) {
+  for (ViewNode& node : view.nodes) {
+    if (node.why.empty() || node.text.empty()) continue;
+    node.text = "  // " + devices[node.device] + ": " + node.why + "\n" + node.text;
+  }
+  return view;
+}
+
 StatusOr<std::string> render_json(const Stages& stages, const DumpOptions& what, const PageExtras& extras) {
   const bool all = what.stage.empty() || what.format == DumpFormat::html;
   std::vector<const View*> views;
@@ -151,10 +161,24 @@ StatusOr<std::string> dump(const ir::Graph& graph, const DumpOptions& what, comp
   const StatusOr<bool> is_graph = is_graph_stage(stage);
   if (!is_graph.ok()) return is_graph.status();
   if (stage == "graph" && !json) return render(view_of(graph, stage, what.constants), what, nullptr);
-  const StatusOr<Stages> stages = see(graph, std::move(options), code, what.constants, stage);
+  StatusOr<Stages> stages = see(graph, std::move(options), code, what.constants, stage);
   if (!stages.ok()) return stages.status();
-  if (json) return render_json(*stages, what, extras);
-  if (*is_graph) return render(stages->asked, what, &*stages);
+  if (json) {
+    const bool has_code =
+        what.code == DumpCode::all || (what.code == DumpCode::automatic && what.format == DumpFormat::html);
+    if (has_code) {
+      if (Status s = add_code(&*stages, code, what.code, what.arch); !s.ok()) return s;
+    } else if (what.format == DumpFormat::html) {
+      stages->code_left_out = "the code of kernels is left out: it was not asked for (code=none)";
+    }
+    return render_json(*stages, what, extras);
+  }
+  if (*is_graph) {
+    return render(stage == "placed" && what.format == DumpFormat::text
+                      ? with_reasons(std::move(stages->asked), stages->devices)
+                      : std::move(stages->asked),
+                  what, &*stages);
+  }
   const View& program = stages->views.back();
   if (stage == "program") return render(program, what, &*stages);
   DumpOptions cone = what;  // of code only a cone is shown in part
@@ -206,8 +230,9 @@ StatusOr<std::string> diff(const ir::Graph& graph, std::string_view from, std::s
     if (!is_graph.ok()) return is_graph.status();
     if (!*is_graph) {
       return Status(Code::invalid_argument, "stage " + stage +
-                                                " is no graph; a difference is of two graphs: "
-                                                "graph, optimized, placed, fused, after:PASS, before:PASS");
+                                                " is a language of its own, of which no line stands in another; "
+                                                "a difference is of two graphs: graph, optimized, placed, fused, "
+                                                "after:PASS, before:PASS");
     }
     StatusOr<Stages> stages = see(graph, options, code, DumpOptions{}.constants, stage);
     if (!stages.ok()) return stages.status();

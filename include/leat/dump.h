@@ -12,16 +12,18 @@
 //
 // The JSON form, version 1 (members are only ever added):
 //
-//   {"format": "leat-dump", "version": 1, "name": "mlp",
+//   {"format": "leat-dump", "version": 1, "name": "mlp", "devices": ["cpu:0", ...],
 //    "passes": [{"name", "what", "ran", "nodes_before", "nodes_after"}],
 //    "stages": [{"stage": "graph", "nodes": [NODE...], "edges": [EDGE...], "groups": [GROUP...]}, ...],
-//    "memory": {"peak_bytes", "arena_bytes": [per device], "buffers": [BUFFER...]}}
+//    "memory": {"peak_bytes", "arena_bytes": [per device], "buffers": [BUFFER...]},
+//    "bodies": [{"of": "%5", "role": "body", and all of the above: the stages of a sub-graph}],
+//    "kernels": [{"id": "k0", "name", "llvm", "asm", "ptx"}], "code_left_out": why some have none}
 //   NODE    {"id": "%12" (as in the text; "s3": step 3), "kind": "parameter" | "constant" | "op" | "fused" |
 //           "step" | "output", "op", "title", "types", "text", "label", "scope", "at": "file:line", "body",
-//           "bytes", "group"; of steps "cost_ns" and "device"; "origins": ids of the nodes of the stage
-//           "graph" that it came from; of steps "made_of": ids of the nodes of the stage "fused" that it
-//           computes; of nodes of "graph" "gone": the pass that left nothing of it}; members that are empty
-//           are left out
+//           "bytes", "group"; of steps "cost_ns", "device" and "kernels"; of nodes of "placed", where there
+//           are several devices, "device" and "why"; "origins": ids of the nodes of the stage "graph" that it
+//           came from; of steps "made_of": ids of the nodes of the stage "fused" that it computes; of nodes
+//           of "graph" "gone": the pass that left nothing of it}; members that are empty are left out
 //   EDGE    {"from": id, "to": id, "types", "cause": "reuse", ... where it is no use}
 //   GROUP   {"id": 3, "parent": 0, "kind": "root" | "scope" | "repeat" | "instance", "name", "path"}
 //   BUFFER  {"id": "b4", "kind": "input" | "output" | "constant" | "temporary", "types", "bytes", "device",
@@ -58,6 +60,13 @@ enum class Fold : std::uint8_t {
   scopes,     // also every scope as one line or box
 };
 
+/// Whether formats json and html have the LLVM IR, assembly and PTX of each kernel.
+enum class DumpCode : std::uint8_t {
+  automatic,  // the page does, of the first 48 distinct kernels and up to 4 MiB
+  none,
+  all,
+};
+
 struct DumpOptions {
   /// A stage, or a pass as "after:PASS" or "before:PASS". Empty: "graph"; of formats json and html all stages
   /// (html always has all).
@@ -73,7 +82,8 @@ struct DumpOptions {
   std::vector<std::string> unfold{};
   /// Constants of more elements are elided; -1: none is.
   std::int64_t constants = 64;
-  std::string arch = "sm_90";  // of stage "ptx"
+  std::string arch = "sm_90";  // of PTX
+  DumpCode code = DumpCode::automatic;
 };
 
 /// Text that leaves something out begins with "// not parsable: " and the reason; the parser refuses it. An

@@ -251,6 +251,90 @@ TEST(Dump, ThePageHoldsEverything) {
   EXPECT_EQ(count(page, "</script>"), 2u);
 }
 
+TEST(Dump, StepsAreMadeOfTheNodesThatLoweringSays) {
+  // Both branches compute the same broadcast anew; neither line nor op says whose it is.
+  const Json all = Json::parse(text_of(parse("graph @f(%x: f32[64,32], %w: f32[32,32]) {\n"
+                                             "  %m = reduce_max %x {dims=[1]}\n"
+                                             "  %b = broadcast %m {dims=[0]} : f32[64,32]\n"
+                                             "  %d = sub %x %b\n  %e = exp %d\n  %p = matmul %e %w\n"
+                                             "  %q = add %p %b\n  %c = cumulative_sum %q {axis=0}\n  return %c\n}\n"),
+                                       {.format = DumpFormat::json}));
+  std::map<std::string, int> steps_of;
+  std::vector<std::string> kinds;
+  for (const Json& node : all["stages"].back()["nodes"]) {
+    if (node["kind"] != "step") continue;
+    EXPECT_GE(node["made_of"].size(), 1u) << node.dump();
+    for (const Json& id : node["made_of"]) ++steps_of[id];
+  }
+  for (const Json& node : all["stages"][3]["nodes"]) {
+    if (node["kind"] == "fused" || node["op"] == "dot_general" || node["op"] == "cumulative_sum") {
+      EXPECT_EQ(steps_of[node["id"]], 1) << node.dump();
+    }
+  }
+}
+
+constexpr const char* kLoop = R"(graph @loop(%x: f32[8], %b: bool[]) -> (f32[8]) {
+  %h = exp %x
+  %r = while_loop %h {condition=@go, body=@step}
+  %s = cond %b %r {then_branch=@step, else_branch=@step}
+  return %s
+}
+graph @go(%x: f32[8]) -> (bool[]) {
+  %m = reduce_max %x {dims=[0]}
+  %t = constant {value=0.5} : f32[]
+  %y = greater %m %t
+  return %y
+}
+graph @step(%x: f32[8]) -> (f32[8]) {
+  %y = tanh %x  // label="squash"
+  return %y
+}
+)";
+
+TEST(Dump, SubGraphsHaveStagesOfTheirOwn) {
+  const Json all = Json::parse(text_of(parse(kLoop), {.format = DumpFormat::json}));
+  ASSERT_EQ(all["bodies"].size(), 4u);
+  EXPECT_EQ(all["bodies"][0]["of"], "%1");
+  std::vector<std::string> roles;
+  for (const Json& body : all["bodies"]) {
+    roles.push_back(body["role"]);
+    ASSERT_EQ(body["stages"].size(), 5u);
+    EXPECT_GT(body["memory"]["buffers"].size(), 0u);
+  }
+  EXPECT_THAT(roles, ElementsAre("condition", "body", "then", "else"));
+  const Json& body = all["bodies"][1];
+  EXPECT_EQ(body["stages"][0]["nodes"][1]["label"], "squash");
+  const Json& step = body["stages"][4]["nodes"][1];
+  EXPECT_EQ(step["kind"], "step");
+  EXPECT_EQ(step["origins"], Json::array({body["stages"][0]["nodes"][1]["id"]}));
+}
+
+TEST(Dump, ThePageHasTheCodeOfKernelsAndJsonIfAsked) {
+  const Graph graph = parse(encoder(3, false));
+  const auto kernels = [&](DumpOptions options) {
+    options.format = DumpFormat::json;
+    return Json::parse(text_of(graph, options)).value("kernels", Json::array());
+  };
+  EXPECT_EQ(kernels({}).size(), 0u);
+  const Json all = kernels({.arch = "sm_80", .code = DumpCode::all});
+  ASSERT_GE(all.size(), 3u);
+  int with_llvm = 0;
+  for (const Json& k : all) {
+    if (!k.contains("llvm")) continue;  // a product of the library
+    ++with_llvm;
+    EXPECT_THAT(k["llvm"].get<std::string>(), HasSubstr("define "));
+    EXPECT_THAT(k["asm"].get<std::string>(), HasSubstr("ret"));
+    EXPECT_THAT(k["ptx"].get<std::string>(), HasSubstr(".target sm_80"));
+  }
+  EXPECT_GE(with_llvm, 2);
+  EXPECT_THAT(text_of(graph, {.format = DumpFormat::html}), HasSubstr(".target sm_90"));
+  const std::string without = text_of(graph, {.format = DumpFormat::html, .code = DumpCode::none});
+  EXPECT_THAT(without, Not(HasSubstr(".target sm_90")));
+  EXPECT_THAT(without, HasSubstr("the code of kernels is left out"));
+  EXPECT_EQ(dump(graph, {.format = DumpFormat::html, .arch = "sm_1"}).status().code(),
+            Code::invalid_argument);
+}
+
 TEST(Dump, ExpressionsDumpByThemselves) {
   Context context({.workers = 1});
   const Context::Scope scope(context);

@@ -138,6 +138,113 @@ TEST_F(PageTest, TheTimelineShowsTheRun) {
   EXPECT_GT(browser_->Ask("leat.page.timeline.live.peak.bytes"), 512 * 128 * 4 - 1);
 }
 
+TEST_F(PageTest, StreamsOfAGpuHaveTracks) {
+  ::setenv("LEAT_CUDA_DRIVER", LEAT_FAKE_CUDA, 1);
+  Open("trace '" + file("gpu.leat", R"(graph @gpu(%x: f32[64,64]) -> (f32[64,64], f32[64]) {
+  %there = copy %x {device="gpu:0"}
+  %a = exp %there
+  %s = reduce_sum %a {dims=[1]}
+  %back = copy %a {device="cpu:0"}
+  %y = add %back %x
+  return %y, %s
+}
+)") + "' --gpus 1 --workers 2");
+  ::unsetenv("LEAT_CUDA_DRIVER");
+  const std::string tracks = browser_->Text("leat.page.timeline.tracks.map((t) => t.name).join()");
+  for (const char* name : {"worker ", "gpu:0 stream 0", "gpu:0 copy in 0", "gpu:0 copy out 0"}) {
+    EXPECT_THAT(tracks, HasSubstr(name));
+  }
+  // The bar of a kernel is the one on its stream; what a worker did is called otherwise.
+  const std::string step = browser_->Text(
+      "leat.page.model.byName.get('program').nodes.find((n) => n.kind === 'step' && n.op === 'launch').id");
+  EXPECT_THAT(browser_->Text("leat.page.timeline.span.get('" + step + "').first.event.track_name"),
+              HasSubstr("gpu:0 stream"));
+  EXPECT_EQ(browser_->Ask("leat.page.timeline.bars.some((b) => b.queues === '" + step +
+                          "' && /^queue /.test(b.name))"),
+            true);
+  const auto at = browser_->Ask("leat.page.timeline.where('" + step + "')");
+  browser_->Click(at["x"], at["y"]);
+  EXPECT_EQ(browser_->Text("leat.page.selected.id"), step);
+  EXPECT_THAT(Details(), HasSubstr("gpu:0"));
+  Keep("gpu_trace");
+}
+
+TEST_F(PageTest, ANodesCodeOpens) {
+  Open("dump mlp.leat --size n=32");
+  const std::string relu =
+      browser_->Text("leat.page.model.byName.get('graph').nodes.find((n) => n.label === 'relu').id");
+  ClickNode(0, "graph", relu);
+  EXPECT_EQ(
+      browser_->Text("[...document.querySelectorAll('#details details')].map((d) => d.dataset.code).join()"),
+      "ptx,llvm,asm,ptx");
+  EXPECT_EQ(browser_->Ask("document.querySelectorAll('#details details pre').length"), 0);  // closed
+  for (const auto& [kind, part] : {std::pair{"llvm", "define "}, {"asm", "ret"}, {"ptx", ".target sm_90"}}) {
+    const std::string details =
+        std::string("[...document.querySelectorAll('#details details[data-code=") + kind + "]')].at(-1)";
+    browser_->Ask(details + ".querySelector('summary').scrollIntoView()");
+    const auto at = browser_->Ask(
+        "(() => { const r = " + details +
+        ".querySelector('summary').getBoundingClientRect(); return {x: r.x + 40, y: r.y + 5}; })()");
+    browser_->Click(at["x"], at["y"]);
+    EXPECT_THAT(browser_->Text(details + ".querySelector('pre')?.textContent ?? ''"), HasSubstr(part));
+  }
+  Keep("mlp_code");
+  Open("dump mlp.leat --size n=32 --code=none");
+  browser_->Ask("leat.page.go(leat.page.model.find('graph', '" + relu + "'))");
+  EXPECT_THAT(Details(), HasSubstr("the code of kernels is left out"));
+}
+
+TEST_F(PageTest, BodiesAreGraphsOfTheirOwn) {
+  Open("dump '" + file("loop.leat", R"(graph @loop(%x: f32[8]) -> (f32[8]) {
+  %h = exp %x
+  %r = while_loop %h {condition=@go, body=@step}
+  return %r
+}
+graph @go(%x: f32[8]) -> (bool[]) {
+  %m = reduce_max %x {dims=[0]}
+  %t = constant {value=0.5} : f32[]
+  %y = greater %m %t
+  return %y
+}
+graph @step(%x: f32[8]) -> (f32[8]) {
+  %y = tanh %x  // label="squash"
+  return %y
+}
+)") + "'");
+  const std::string loop =
+      browser_->Text("leat.page.model.byName.get('graph').nodes.find((n) => n.op === 'while_loop').id");
+  ClickNode(0, "graph", loop);
+  EXPECT_THAT(Details(), HasSubstr("condition: "));
+  // The chip of the body opens it in every pane.
+  const auto at = browser_->Ask(
+      "(() => { const r = [...document.querySelectorAll('#details .chip')].find((c) => "
+      "c.textContent.startsWith('body'))"
+      ".getBoundingClientRect(); return {x: r.x + 10, y: r.y + 8}; })()");
+  browser_->Click(at["x"], at["y"]);
+  EXPECT_THAT(browser_->Text("document.getElementById('name').innerText"), HasSubstr("body of " + loop));
+  EXPECT_EQ(
+      browser_->Text(
+          "leat.page.panes.map((p) => p.graph.stage.nodes.find((n) => n.label === 'squash').op).join()"),
+      "tanh,kernel");
+  const std::string squash =
+      browser_->Text("leat.page.model.byName.get('graph').nodes.find((n) => n.label === 'squash').id");
+  ClickNode(0, "graph", squash);
+  EXPECT_THAT(Details(), HasSubstr("loop.leat:13"));
+  EXPECT_EQ(
+      browser_->Text("leat.page.marks(leat.page.model.byName.get('program')).linked.map((n) => n.id).join()"),
+      "s0,output 0");
+  Keep("loop_body");
+  // Back by the way at the top: the loop is selected.
+  browser_->Ask("document.querySelector('#name .chip').click()");
+  EXPECT_EQ(browser_->Text("leat.page.selected.id"), loop);
+  // The search finds what is in a body from without.
+  browser_->Press("/");
+  browser_->Type("squash graph");
+  browser_->Press("Enter");
+  EXPECT_EQ(browser_->Text("leat.page.selected.id"), squash);
+  EXPECT_THAT(browser_->Text("document.getElementById('name').innerText"), HasSubstr("body of " + loop));
+}
+
 TEST_F(PageTest, PanAndZoomMoveThePicture) {
   Open("dump mlp.leat --size n=32");
   const std::string view = "leat.page.panes[0].graph.view.";

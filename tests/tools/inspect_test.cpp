@@ -35,7 +35,37 @@ TEST(Inspect, RowsBoundTheTables) {
 TEST(Inspect, CopiesSayWhoWantsThem) {
   const Command c = leat("inspect two_devices.leat --devices 2 --roofline=none");
   EXPECT_EQ(c.code, 0) << c.err;
-  EXPECT_THAT(c.out, HasSubstr("copy f32[256,256] (262 kB) cpu:0 -> cpu:1: asked for by the program"));
+  EXPECT_THAT(c.out,
+              HasSubstr("copy f32[256,256] (262 kB) cpu:0 -> cpu:1: the program asks for this copy\n"));
+  EXPECT_THAT(c.out, HasSubstr("  cpu:1: 2 nodes in "));
+  EXPECT_THAT(c.out, HasSubstr("    its operands are there: %4 dot_general, %5 sigmoid\n"));
+}
+
+TEST(Inspect, PlacementSaysWhyOfEachNode) {
+  const std::string program =
+      file("placed.leat", R"(graph @placed(%x: f32[64], %y: f32[64]) -> (f32[64], f32[64]) {
+  %there = copy %x {device="gpu:0"}
+  %a = mul %there %there
+  %b = add %a %y  // label="mixed"
+  %c = cumulative_sum %a {axis=0}
+  return %b, %c
+}
+)");
+  const Command c = leat("inspect '" + program + "' --gpus 1 --roofline=none --json");
+  ASSERT_EQ(c.code, 0) << c.err;
+  std::map<std::string, std::string> why;
+  const nlohmann::json seen = nlohmann::json::parse(c.out);
+  for (const auto& p : seen["placements"]) {
+    why[p["op"].get<std::string>() + " on " + p["device"].get<std::string>()] +=
+        p["why"].get<std::string>() + "; ";
+  }
+  EXPECT_EQ(why["mul on gpu:0"], "its operands are there; ");
+  EXPECT_EQ(why["cumulative_sum on cpu:0"], "cumulative_sum has no code for gpu:0, where its operands are; ");
+  EXPECT_EQ(why["copy on cpu:0"], "for add \"mixed\" there; ");  // and the sum has it too
+  const Command text = leat("dump '" + program + "' --gpus 1 --stage=placed");
+  EXPECT_THAT(text.out,
+              HasSubstr("  // cpu:0: cumulative_sum has no code for gpu:0, where its operands are\n  %"));
+  EXPECT_THAT(text.out, HasSubstr("  // gpu:0: the program asks for this copy\n  %"));
 }
 
 TEST(Inspect, ModelsHaveNamesAndJson) {

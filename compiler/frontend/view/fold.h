@@ -48,6 +48,9 @@ struct Shown {
 StatusOr<Shown> select(const View& view, const Groups& groups, const DumpOptions& options,
                        const Stages* stages);
 
+/// Whether a text has this name of a buffer ("b7") as a word of its own.
+bool mentions(const std::string& text, const std::string& buffer);
+
 /// The view's text with what is shown only; with a first line that says so where something is left out.
 std::string print(const View& view, const Groups& groups, const Shown& shown);
 

@@ -50,9 +50,11 @@ Json stage_json(const View& view, const Shown& shown, const Stages& stages) {
   Json stage;
   stage["stage"] = view.stage;
   Json nodes = Json::array(), edges = Json::array(), all_groups = Json::array();
+  std::size_t steps = 0;
   for (std::uint32_t n = 0; n < view.nodes.size(); ++n) {
-    if (!visible(n)) continue;
     const ViewNode& node = view.nodes[n];
+    const std::size_t step = node.kind == ViewNode::Kind::step ? steps++ : 0;
+    if (!visible(n)) continue;
     Json out;
     out["id"] = node.id;
     out["kind"] = kind_name(node.kind);
@@ -65,10 +67,20 @@ Json stage_json(const View& view, const Shown& shown, const Stages& stages) {
     put(&out, "at", node.at);
     put(&out, "body", node.body);
     out["bytes"] = node.bytes;
+    if (!node.why.empty()) {
+      out["device"] = node.device;
+      out["why"] = node.why;
+    }
     if (node.kind == ViewNode::Kind::step) {
       out["cost_ns"] = node.cost_ns;
       out["device"] = node.device;
       out["made_of"] = ids_of(stages.views[stages.views.size() - 2], node.made_of);
+      if (step < stages.of_steps.size() && !stages.of_steps[step].empty()) {
+        out["kernels"] = Json::array();
+        for (const std::uint32_t k : stages.of_steps[step]) {
+          out["kernels"].push_back("k" + std::to_string(k));
+        }
+      }
     }
     if (view.stage != "graph" && !node.origins.empty()) {
       out["origins"] = ids_of(stages.views.front(), node.origins);
@@ -155,10 +167,14 @@ Json timeline_json(const std::vector<runtime::TraceEvent>& events) {
   Json out = Json::array();
   for (const runtime::TraceEvent& e : events) {
     Json one;
-    one["kind"] = e.kind == Kind::step ? "step" : e.kind == Kind::run ? "run" : "work";
+    one["kind"] = e.kind == Kind::step     ? "step"
+                  : e.kind == Kind::device ? "device"
+                  : e.kind == Kind::run    ? "run"
+                                           : "work";
     one["name"] = e.name;
     one["track"] = e.track;
-    if (e.kind == Kind::step) one["step"] = "s" + std::to_string(e.step);
+    if (e.kind != Kind::run) one["track_name"] = runtime::track_name(e);
+    if (e.kind == Kind::step || e.kind == Kind::device) one["step"] = "s" + std::to_string(e.step);
     one["run"] = e.run;
     one["begin_us"] = static_cast<double>(e.begin_ns - origin) / 1e3;
     one["end_us"] = static_cast<double>(e.end_ns - origin) / 1e3;
@@ -171,19 +187,13 @@ Json timeline_json(const std::vector<runtime::TraceEvent>& events) {
   return out;
 }
 
-void replace(std::string* text, std::string_view mark, const std::string& by) {
-  const std::size_t at = text->find(mark);
-  if (at != std::string::npos) text->replace(at, mark.size(), by);
-}
-
-}  // namespace
-
-std::string to_json(const Stages& stages, const std::vector<const View*>& views,
-                    const std::vector<Shown>& shown, const PageExtras& extras) {
+Json stages_json(const Stages& stages, const std::vector<const View*>& views,
+                 const std::vector<Shown>& shown) {
   Json all;
   all["format"] = "leat-dump";
   all["version"] = 1;
   all["name"] = stages.name;
+  all["devices"] = stages.devices;
   Json passes = Json::array();
   for (const PassRun& p : stages.passes) {
     passes.push_back({{"name", p.name},
@@ -197,6 +207,49 @@ std::string to_json(const Stages& stages, const std::vector<const View*>& views,
   for (std::size_t v = 0; v < views.size(); ++v) list.push_back(stage_json(*views[v], shown[v], stages));
   all["stages"] = std::move(list);
   if (stages.program) all["memory"] = memory_json(*stages.program);
+  Json bodies = Json::array();
+  for (const Body& body : stages.bodies) {
+    std::vector<const View*> all_views;
+    std::vector<Shown> everything;
+    for (const View& view : body.stages->views) {
+      all_views.push_back(&view);
+      everything.emplace_back().of_node.resize(view.nodes.size(), 0);
+    }
+    Json one;
+    one["of"] = body.of;
+    one["role"] = body.role;
+    one.update(stages_json(*body.stages, all_views, everything));
+    bodies.push_back(std::move(one));
+  }
+  if (!bodies.empty()) all["bodies"] = std::move(bodies);
+  if (!stages.kernels.empty()) {
+    Json kernels = Json::array();
+    for (std::size_t k = 0; k < stages.kernels.size(); ++k) {
+      const KernelText& text = stages.kernels[k];
+      Json one;
+      one["id"] = "k" + std::to_string(k);
+      one["name"] = text.name;
+      put(&one, "llvm", text.llvm);
+      put(&one, "asm", text.assembly);
+      put(&one, "ptx", text.ptx);
+      kernels.push_back(std::move(one));
+    }
+    all["kernels"] = std::move(kernels);
+  }
+  put(&all, "code_left_out", stages.code_left_out);
+  return all;
+}
+
+void replace(std::string* text, std::string_view mark, const std::string& by) {
+  const std::size_t at = text->find(mark);
+  if (at != std::string::npos) text->replace(at, mark.size(), by);
+}
+
+}  // namespace
+
+std::string to_json(const Stages& stages, const std::vector<const View*>& views,
+                    const std::vector<Shown>& shown, const PageExtras& extras) {
+  Json all = stages_json(stages, views, shown);
   if (!extras.trace.empty()) all["trace"] = timeline_json(extras.trace);
   if (!extras.sources.empty()) all["sources"] = extras.sources;
   // Names come from strangers' files: what is no UTF-8 is replaced.
@@ -227,7 +280,7 @@ std::string to_page(const std::string& name, const std::string& json) {
   replace(&page, "<!--title-->", title);
   replace(&page, "/*style*/", std::string(page_file("page.css")));
   std::string scripts;
-  for (const char* file : {"model.js", "layout.js", "graph.js", "timeline.js", "page.js"}) {
+  for (const char* file : {"model.js", "layout.js", "graph.js", "timeline.js", "details.js", "page.js"}) {
     scripts += std::string(page_file(file)) + "\n";
   }
   replace(&page, "/*scripts*/", scripts);

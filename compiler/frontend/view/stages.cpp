@@ -1,57 +1,46 @@
 // All stages of one program, and what links their nodes.
 #include <algorithm>
-#include <map>
-#include <set>
 
 #include "absl/strings/str_cat.h"
+#include "compiler/control_step.h"
 #include "compiler/frontend/view/view.h"
+#include "compiler/passes/passes.h"
 #include "compiler/pipeline.h"
 
 namespace leat::frontend {
 namespace {
 
-/// What a node is to another stage: its ops, each with the origin that it came from. A pass may give several
-/// nodes one origin (a contraction and the transposes that it needs); the op tells them apart.
-using Part = std::pair<std::uint32_t, ir::Op>;
-
-std::vector<std::vector<Part>> parts_of(const ir::Graph& graph) {
-  std::vector<std::vector<Part>> parts(graph.nodes.size());
-  for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) {
-    const ir::Node& node = graph.nodes[n];
-    if (node.op == ir::Op::parameter || node.op == ir::Op::constant) continue;
-    if (node.op == ir::Op::fused && node.attrs().graph(ir::Attr::body).locations.size() <= 1) {
-      for (const ir::Node& inner : node.attrs().graph(ir::Attr::body).nodes) {
-        if (inner.op != ir::Op::parameter && inner.op != ir::Op::constant) {
-          parts[n].emplace_back(inner.location, inner.op);
-        }
-      }
-    } else {
-      parts[n].emplace_back(node.location, node.op);
+/// Links each step to the nodes of the fused graph that it computes; a step has all of their origins.
+void link_steps(const View& fused, const runtime::Program& program, View* view) {
+  std::size_t n = 0;
+  while (n < view->nodes.size() && view->nodes[n].kind != ViewNode::Kind::step) ++n;
+  for (const runtime::Step& step : program.steps) {
+    ViewNode& node = view->nodes[n++];
+    node.made_of = step.nodes;
+    for (const std::uint32_t f : step.nodes) {
+      const std::vector<std::uint32_t>& more = fused.nodes[f].origins;
+      node.origins.insert(node.origins.end(), more.begin(), more.end());
+    }
+    for (std::vector<std::uint32_t>* list : {&node.made_of, &node.origins}) {
+      std::sort(list->begin(), list->end());
+      list->erase(std::unique(list->begin(), list->end()), list->end());
     }
   }
-  return parts;
 }
 
-/// Which nodes of the fused graph each step computes. An op that two kernels both compute (a cheap one behind
-/// a view) belongs to neither alone: what only one of them has decides.
-void link_steps(const ir::Graph& fused, const runtime::Program& program, View* view) {
-  const std::vector<std::vector<Part>> parts = parts_of(fused);
-  std::map<Part, std::set<std::uint32_t>> owners;
-  for (std::uint32_t n = 0; n < parts.size(); ++n) {
-    for (const Part& part : parts[n]) owners[part].insert(n);
+void place(const std::vector<compiler::Placement>& placements, View* view) {
+  for (std::size_t n = 0; n < placements.size(); ++n) {
+    ViewNode& node = view->nodes[n];
+    node.device = placements[n].device;
+    node.why = placements[n].why;
   }
-  std::size_t first = 0;
-  while (first < view->nodes.size() && view->nodes[first].kind != ViewNode::Kind::step) ++first;
-  for (std::size_t k = 0; k < program.steps.size(); ++k) {
-    std::set<std::uint32_t> certain, possible;
-    for (const std::uint32_t s : program.steps[k].sources) {
-      const auto it = owners.find({program.sources[s].ordinal, program.sources[s].op});
-      if (it == owners.end()) continue;
-      (it->second.size() == 1 ? certain : possible).insert(it->second.begin(), it->second.end());
-    }
-    const std::set<std::uint32_t>& found = certain.empty() ? possible : certain;
-    view->nodes[first + k].made_of.assign(found.begin(), found.end());
-  }
+}
+
+/// Of the node of the fused graph, the names of its sub-graphs.
+std::vector<std::pair<std::string, ir::Attr>> roles(const ir::Node& node) {
+  if (node.op == ir::Op::cond) return {{"then", ir::Attr::then_branch}, {"else", ir::Attr::else_branch}};
+  if (node.op == ir::Op::while_loop) return {{"condition", ir::Attr::condition}, {"body", ir::Attr::body}};
+  return {};
 }
 
 }  // namespace
@@ -61,7 +50,10 @@ ir::Graph with_own_locations(const ir::Graph& graph) {
   own.locations.clear();
   own.locations.emplace_back();
   own.locations.reserve(graph.nodes.size() + 1);
-  for (ir::Node& node : own.nodes) node.location = own.AddLocation(graph.locations[node.location]);
+  for (ir::Node& node : own.nodes) {
+    node.location = own.AddLocation(node.location < graph.locations.size() ? graph.locations[node.location]
+                                                                           : ir::NodeLocation{});
+  }
   return own;
 }
 
@@ -85,9 +77,13 @@ StatusOr<Stages> see(const ir::Graph& graph, compiler::CompileOptions options, c
   const ir::Graph own = with_own_locations(graph);
   stages.gone.resize(own.nodes.size());
   std::vector<bool> present(own.nodes.size(), true);
+  for (const compiler::DeviceDescription& device : options.devices) stages.devices.push_back(device.name);
   ir::Graph fused;
+  std::vector<compiler::Placement> placements;
+  options.placements = &placements;
   options.observe = [&](std::string_view stage, const ir::Graph& g) {
     stages.views.push_back(view_of(g, stage, constants));
+    if (stage == "placed") place(placements, &stages.views.back());
     if (stage == at) stages.asked = stages.views.back();
     if (stage == "fused") fused = g;
   };
@@ -116,16 +112,7 @@ StatusOr<Stages> see(const ir::Graph& graph, compiler::CompileOptions options, c
   if (!program.ok()) return program.status();
   stages.program = *std::move(program);
   View view = view_of(*stages.program, "program");
-  link_steps(fused, *stages.program, &view);
-  const View& kernels = stages.views.back();
-  for (ViewNode& node : view.nodes) {
-    for (const std::uint32_t f : node.made_of) {
-      const std::vector<std::uint32_t>& more = kernels.nodes[f].origins;
-      node.origins.insert(node.origins.end(), more.begin(), more.end());
-    }
-    std::sort(node.origins.begin(), node.origins.end());
-    node.origins.erase(std::unique(node.origins.begin(), node.origins.end()), node.origins.end());
-  }
+  link_steps(stages.views.back(), *stages.program, &view);
   // Inputs are the parameters, in order.
   for (std::size_t i = 0; i < own.parameters.size(); ++i) view.nodes[i].origins = {own.parameters[i]};
   for (const ViewEdge& e : view.edges) {
@@ -133,6 +120,15 @@ StatusOr<Stages> see(const ir::Graph& graph, compiler::CompileOptions options, c
     if (to.kind == ViewNode::Kind::output) to.origins = view.nodes[e.from].origins;
   }
   stages.views.push_back(std::move(view));
+  for (const ir::Node& node : fused.nodes) {
+    for (const auto& [role, attribute] : roles(node)) {
+      StatusOr<Stages> body =
+          see(node.attrs().graph(attribute), compiler::options_of_parts(options), code, constants);
+      if (!body.ok()) return body.status();
+      stages.bodies.push_back({node.location > 0 ? stages.views.front().nodes[node.location - 1].id : "",
+                               role, std::make_shared<Stages>(*std::move(body))});
+    }
+  }
   return stages;
 }
 

@@ -32,7 +32,8 @@ struct ViewNode {
   std::string body;                     // text of the sub-graphs or kernels in it
   std::int64_t bytes = 0;               // of its results; of a step: read and written
   double cost_ns = 0;                   // of a step: the estimate, on one worker
-  std::uint16_t device = 0;             // of a step
+  std::uint16_t device = 0;             // of a step, and of a node of "placed"
+  std::string why;                      // it is on its device; "" but in "placed" with several devices
   std::vector<std::uint32_t> origins;   // nodes of the first view, ascending
   std::vector<std::uint32_t> made_of;   // of a step: nodes of the view "fused", ascending
   std::vector<std::string> body_names;  // names of the graphs that `text` refers to: "@kernel0"
@@ -73,14 +74,33 @@ struct PassRun {
   std::size_t nodes_before = 0, nodes_after = 0;
 };
 
+/// The machine code of a kernel, as text.
+struct KernelText {
+  std::string name;  // of the step that it was first seen in
+  std::string llvm, assembly, ptx;
+};
+
+struct Stages;
+/// A sub-graph of a node: what became of it, as of the whole graph.
+struct Body {
+  std::string of;    // the node of the first view
+  std::string role;  // "condition", "body", "then", "else"
+  std::shared_ptr<Stages> stages;
+};
+
 struct Stages {
   std::string name;
+  std::vector<std::string> devices;
   std::vector<View> views;  // "graph", "optimized", "placed", "fused", "program"
   std::vector<PassRun> passes;
   /// For each node of the first view the pass behind which nothing of it is left; "" where it stayed.
   std::vector<std::string> gone;
   std::shared_ptr<const runtime::Program> program;
-  View asked;  // the graph that see() was asked for
+  std::vector<Body> bodies;
+  std::vector<KernelText> kernels;                   // the distinct ones: see add_code (kernel_text.h)
+  std::vector<std::vector<std::uint32_t>> of_steps;  // of each step, which of them
+  std::string code_left_out;                         // why some have no text; "": all have
+  View asked;                                        // the graph that see() was asked for
 };
 /// Plans, compiles nothing to machine code. The graph must be static. `at` is a stage, "after:PASS" or
 /// "before:PASS".

@@ -85,6 +85,8 @@ leat.Graph = class {
       lines.push(leat.shorten(item.title, 40));
     }
     const all = lines.map((text) => ({ text, font: `600 12px ${leat.sans}` }));
+    const bodies = item.stage.model.bodiesOf(item);
+    if (bodies.length > 0) all.push({ text: `▸ ${bodies.map((b) => b.data.role).join(", ")}`, font: `11px ${leat.sans}`, dim: true });
     if (item.label) all.push({ text: `“${leat.shorten(item.label, 32)}”`, font: `italic 11px ${leat.sans}` });
     if (item.kind === "step") {
       all.push({ text: `${item.id} · ${leat.time(item.cost_ns / 1e3)}`, font: `11px ${leat.sans}`, dim: true });
@@ -386,6 +388,8 @@ leat.Graph = class {
     canvas.addEventListener("dblclick", (e) => {
       const b = this.hit(e);
       if (b?.group) this.toggle(b.group);
+      const body = b?.node && this.page.model.bodiesOf(b.node)[0];
+      if (body) this.page.enter(body);
     });
     canvas.addEventListener("pointerleave", () => {
       this.hover = null;

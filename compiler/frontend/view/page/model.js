@@ -3,8 +3,9 @@
 const leat = {};
 
 leat.Stage = class {
-  constructor(data, index) {
+  constructor(data, index, model) {
     this.name = data.stage;
+    this.model = model;
     this.index = index;
     this.nodes = data.nodes;
     this.edges = data.edges;
@@ -34,14 +35,19 @@ leat.Stage = class {
   }
 };
 
+// A program with its stages. What became of a sub-graph of one of its nodes is a model too, in it.
 leat.Model = class {
-  constructor(data) {
+  constructor(data, around) {
     this.data = data;
-    this.stages = data.stages.map((s, i) => new leat.Stage(s, i));
+    this.around = around ?? null;
+    this.title = around ? `${data.role} of ${data.of}` : data.name;
+    this.stages = data.stages.map((s, i) => new leat.Stage(s, i, this));
     this.byName = new Map(this.stages.map((s) => [s.name, s]));
     this.trace = data.trace ?? [];
     this.memory = data.memory ?? { buffers: [], peak_bytes: 0, arena_bytes: [] };
-    this.sources = data.sources ?? {};
+    this.sources = around?.sources ?? data.sources ?? {};
+    this.kernels = new Map((data.kernels ?? []).map((k) => [k.id, k]));
+    this.bodies = (data.bodies ?? []).map((b) => new leat.Model(b, this));
     // For each stage: which nodes came from a node of the first one.
     for (const s of this.stages) {
       s.from = new Map();
@@ -53,9 +59,11 @@ leat.Model = class {
         }
       }
     }
+    // Of a step on a GPU the bars are those on its streams; what a worker did is handing it over.
+    this.onDevice = new Set(this.trace.filter((e) => e.kind === "device").map((e) => e.step));
     this.barsOf = new Map();
     for (const e of this.trace) {
-      if (!e.step) continue;
+      if (!e.step || (e.kind !== "device" && this.onDevice.has(e.step))) continue;
       if (!this.barsOf.has(e.step)) this.barsOf.set(e.step, []);
       this.barsOf.get(e.step).push(e);
     }
@@ -77,6 +85,13 @@ leat.Model = class {
     for (const o of node.origins) for (const n of stage.from.get(o) ?? []) found.add(n);
     return [...found].sort((a, b) => a.index - b.index);
   }
+  // The sub-graphs of a node, of whatever stage.
+  bodiesOf(node) {
+    return this.bodies.filter((b) => node.stage.name === "graph" ? node.id === b.data.of
+      : node.origins.includes(b.data.of) && /^(cond|while)/.test(node.op));
+  }
+  kernelsOf(node) { return (node.kernels ?? []).map((id) => this.kernels.get(id)).filter(Boolean); }
+  device(number) { return this.data.devices?.[number] ?? String(number); }
   // The places where a node was written, as "file:line".
   places(node) {
     const graph = this.byName.get("graph");

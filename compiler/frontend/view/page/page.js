@@ -3,26 +3,28 @@
 
 leat.Page = class {
   constructor(model) {
-    this.model = model;
+    this.root = this.model = model;
     this.panes = [];
     this.selected = null;  // a node or a group
     leat.colors();
     this.element = (id) => document.getElementById(id);
-    this.element("name").textContent = model.data.name;
-    const facts = model.stages.map((s) => `${s.name} ${s.nodes.length}`).join(" · ");
-    this.element("facts").textContent = facts + (model.memory.peak_bytes ? ` · peak ${leat.bytes(model.memory.peak_bytes)}` : "");
+    this.showHead();
     const names = model.stages.map((s) => s.name);
     this.addPane(names[0]);
     if (names.length > 1 && window.innerWidth > 900) this.addPane(names.includes("program") ? "program" : names.at(-1));
     this.timeline = new leat.Timeline(this.element("timeline"), this);
+    this.details = new leat.Details(this.element("details"), this);
     this.buildDock();
     this.buildSearch();
     this.buildGrips();
-    this.element("add-pane").onclick = () => this.addPane(names[Math.min(this.panes.length, names.length - 1)]);
+    this.element("add-pane").onclick = () => {
+      const all = this.model.stages.map((s) => s.name);
+      this.addPane(all[Math.min(this.panes.length, all.length - 1)]);
+    };
     this.element("theme").onclick = () => this.theme();
     this.element("dock-toggle").onclick = () => this.toggleDock();
     document.addEventListener("keydown", (e) => this.key(e));
-    this.showDetails();
+    this.details.show();
   }
 
   key(e) {
@@ -36,6 +38,37 @@ leat.Page = class {
       this.toggleDock();
     } else if (e.key === "Escape") {
       this.select(null);
+    }
+  }
+  // The way to the model that is shown: the program, and the sub-graphs that were opened.
+  showHead() {
+    const name = this.element("name"), way = [];
+    for (let m = this.model; m; m = m.around) way.unshift(m);
+    name.replaceChildren();
+    for (const m of way) {
+      if (m !== way[0]) name.append(" › ");
+      if (m === this.model) name.append(m.title);
+      else leat.chip(m.title, () => this.enter(m), name);
+    }
+    const { stages, memory } = this.model, facts = stages.map((s) => `${s.name} ${s.nodes.length}`).join(" · ");
+    this.element("facts").textContent = facts + (memory.peak_bytes ? ` · peak ${leat.bytes(memory.peak_bytes)}` : "");
+  }
+  // Shows another model in every pane: a sub-graph of a node, or what is around it.
+  enter(model) {
+    if (model === this.model) return;
+    const inner = this.model;
+    this.model = model;
+    this.selected = null;
+    this.showHead();
+    for (const pane of this.panes) this.show(pane, pane.name);
+    this.timeline.build();
+    this.timeline.set(0, this.timeline.end);
+    this.showDock();
+    this.details.show();
+    this.drawAll();
+    if (inner.around === model) {
+      const node = model.find("graph", inner.data.of);
+      if (node) this.go(node);
     }
   }
   theme() {
@@ -171,7 +204,7 @@ leat.Page = class {
       if (pane.graph !== from && item) this.follow(pane);
       this.markSource(pane);
     }
-    this.showDetails();
+    this.details.show();
     this.drawAll();
   }
   stageOf(item) { return item.stage ?? this.model.stages.find((s) => s.groups.get(item.id) === item); }
@@ -198,6 +231,7 @@ leat.Page = class {
   }
   // Selects a node and shows it, in a pane that has its stage or in the last one.
   go(node) {
+    this.enter(node.stage.model);
     let pane = this.panes.find((p) => p.name === node.stage.name);
     if (!pane) {
       pane = this.panes.at(-1);
@@ -226,7 +260,10 @@ leat.Page = class {
     if (item.label) lines.push(`“${item.label}”${item.scope ? ` in ${item.scope}` : ""}`);
     else if (item.scope) lines.push(`scope ${item.scope}`);
     if (item.at) lines.push(item.at);
+    if (item.why) lines.push(`on ${item.stage.model.device(item.device)}: ${item.why}`);
     if (item.gone) lines.push(`nothing left of it after ${item.gone}`);
+    const bodies = this.model.bodiesOf(item);
+    if (bodies.length > 0) lines.push(`double click opens its ${bodies.map((b) => b.data.role).join(", ")}`);
     return { title: `${item.id}  ${item.title}`, lines };
   }
   tip(what, e) {
@@ -241,104 +278,6 @@ leat.Page = class {
     tip.style.top = `${e.clientY + 16 + h > innerHeight ? e.clientY - h - 10 : e.clientY + 16}px`;
   }
 
-  showDetails() {
-    const box = this.element("details"), item = this.selected;
-    box.replaceChildren();
-    const put = (tag, text, parent = box) => {
-      const el = document.createElement(tag);
-      if (text !== undefined) el.textContent = text;
-      parent.append(el);
-      return el;
-    };
-    const table = (rows) => {
-      const t = put("table");
-      for (const [cells, run] of rows) {
-        const tr = put("tr", undefined, t);
-        cells.forEach((c, i) => {
-          const td = put("td", undefined, tr);
-          if (i === 0 && run) this.chip(c, run, td);
-          else td.textContent = c;
-          if (i > 0) td.className = "n";
-        });
-      }
-    };
-    if (!item) {
-      put("h2", this.model.data.name);
-      put("div", "Click a node: what became of it is marked in every stage. + opens a group; wheel zooms, drag moves, f fits, / searches, d darkens.").className = "dim";
-      if (this.model.data.passes.length > 0) {
-        put("h3", "passes");
-        table(this.model.data.passes.map((p) => [[p.name, p.ran ? `${p.nodes_before} → ${p.nodes_after}` : "–"]]));
-      }
-      const program = this.model.byName.get("program");
-      const steps = (program?.nodes ?? []).filter((n) => n.kind === "step").sort((a, b) => b.cost_ns - a.cost_ns);
-      if (steps.length > 0) {
-        put("h3", "most expensive steps (estimate)");
-        table(steps.slice(0, 12).map((n) => [[`${n.id} ${leat.shorten(n.title, 24)}`, leat.time(n.cost_ns / 1e3)], () => this.go(n)]));
-      }
-      return;
-    }
-    if (!item.stage) {
-      put("h2", item.name ?? "group");
-      put("div", `${item.kind} of ${item.total} nodes in ${this.stageOf(item).name}${item.path ? `: ${item.path}` : ""}`).className = "dim";
-      const counts = new Map();
-      for (const n of this.nodesOf(item)) counts.set(n.op, (counts.get(n.op) ?? 0) + 1);
-      put("h3", "ops");
-      table([...counts].sort((a, b) => b[1] - a[1]).slice(0, 30).map(([op, n]) => [[op, String(n)]]));
-      return;
-    }
-    put("h2", item.title);
-    put("div", `${item.id} in ${item.stage.name}`).className = "dim";
-    const list = put("dl"), entry = (name, value) => {
-      if (value === undefined || value === "" || value === 0) return;
-      put("dt", name, list);
-      put("dd", value, list);
-    };
-    entry("types", item.types);
-    entry("size", item.bytes ? leat.bytes(item.bytes) : "");
-    if (item.cost_ns !== undefined) entry("estimate", `${leat.time(item.cost_ns / 1e3)} on one worker`);
-    const bars = item.kind === "step" ? this.model.barsOf.get(item.id) : undefined;
-    if (bars) entry("measured", `${leat.time(bars.reduce((s, b) => s + b.end_us - b.begin_us, 0))} in ${bars.length} ${bars.length === 1 ? "part" : "parts"}`);
-    if (item.kind === "step") entry("device", String(item.device));
-    entry("label", item.label);
-    entry("scope", item.scope);
-    if (item.gone) entry("gone", `after ${item.gone}`);
-    const places = this.model.places(item);
-    if (places.length > 0) {
-      put("h3", "written at");
-      const div = put("div");
-      for (const at of places.slice(0, 12)) this.chip(at, () => this.showSource(at), div);
-    }
-    for (const stage of this.model.stages) {
-      if (stage === item.stage) continue;
-      const nodes = this.model.linked(item, stage);
-      put("h3", `in ${stage.name}`);
-      const div = put("div");
-      if (nodes.length === 0) put("span", item.gone ? `nothing is left: ${item.gone}` : "nothing", div).className = "dim";
-      for (const n of nodes.slice(0, 16)) this.chip(`${n.id} ${n.title}`, () => this.go(n), div);
-      if (nodes.length > 16) put("span", `… ${nodes.length - 16} more`, div).className = "dim";
-    }
-    for (const [head, edges, end] of [["reads", item.inputs, "source"], ["read by", item.outputs, "target"]]) {
-      if (edges.length === 0) continue;
-      put("h3", head);
-      const div = put("div");
-      for (const e of edges.slice(0, 16)) {
-        this.chip(`${e[end].id} ${e[end].title}${e.cause ? ` (${e.cause})` : ""}`, () => this.go(e[end]), div);
-      }
-      if (edges.length > 16) put("span", `… ${edges.length - 16} more`, div).className = "dim";
-    }
-    if (item.text || item.body) {
-      put("h3", "text");
-      put("pre", [item.text, item.body].filter(Boolean).join("\n"));
-    }
-  }
-  chip(text, run, parent) {
-    const b = document.createElement("button");
-    b.className = "chip";
-    b.textContent = b.title = text;
-    b.onclick = run;
-    parent.append(b);
-    return b;
-  }
   showSource(at) {
     const pane = this.panes.find((p) => p.name === "source") ?? (this.panes.length < 3 ? this.addPane("source") : this.panes.at(-1));
     if (pane.name !== "source") this.show(pane, "source");
@@ -359,14 +298,19 @@ leat.Page = class {
       const words = query.value.toLowerCase().split(/\s+/).filter(Boolean);
       hits = [];
       if (words.length > 0) {
-        for (const stage of this.model.stages) {
+        const models = [this.model];  // the one that is shown first, then all around and in it
+        const add = (m) => {
+          if (!models.includes(m)) models.push(m);
+          m.bodies.forEach(add);
+        };
+        add(this.root);
+        search: for (const stage of models.flatMap((m) => m.stages)) {
           for (const n of stage.nodes) {
             const text = `${n.id} ${n.op} ${n.title} ${n.label ?? ""} ${n.scope ?? ""} ${n.at ?? ""} ${n.types ?? ""} ${stage.name}`.toLowerCase();
             if (!words.every((w) => text.includes(w))) continue;
             hits.push(n);
-            if (hits.length === 60) break;
+            if (hits.length === 60) break search;
           }
-          if (hits.length === 60) break;
         }
       }
       const exact = hits.findIndex((n) => n.id === query.value.trim());
@@ -377,7 +321,7 @@ leat.Page = class {
         li.setAttribute("role", "option");
         li.textContent = `${n.id} ${n.title}${n.label ? ` “${n.label}”` : ""}`;
         stage.className = "stage";
-        stage.textContent = n.stage.name;
+        stage.textContent = n.stage.model.around ? `${n.stage.name}, ${n.stage.model.title}` : n.stage.name;
         li.append(stage);
         li.onmousedown = (e) => {
           e.preventDefault();
@@ -413,11 +357,7 @@ leat.Page = class {
   buildDock() {
     const bar = this.element("dock-bar"), t = this.timeline;
     const text = document.createElement("span");
-    const path = t.path.length > 0 ? `critical path: ${t.path.length} steps, ${leat.time(t.measured
-      ? t.span.get(t.path.at(-1)).end - t.span.get(t.path[0]).begin
-      : t.path.reduce((s, id) => s + this.model.find("program", id).cost_ns / 1e3, 0))}` : "";
-    text.textContent = (t.measured ? `run of ${leat.time(t.end)}` : "no run: steps in order, estimated costs of one worker") +
-      (path ? ` · ${path}` : "") + " · wheel zooms, drag moves, double click shows all";
+    text.id = "dock-text";
     const label = document.createElement("label"), box = document.createElement("input");
     box.type = "checkbox";
     box.checked = true;
@@ -427,9 +367,19 @@ leat.Page = class {
     };
     label.append(box, "critical path");
     bar.append(label, text);
+    this.showDock();
     this.element("dock-toggle").setAttribute("aria-pressed", "true");
     if (t.bars.length === 0) this.toggleDock();
     if (!t.measured) this.element("dock").style.height = "150px";
+    else if (t.tracks.length > 5) this.element("dock").style.height = `${Math.min(innerHeight * 0.45, 150 + 24 * t.tracks.length)}px`;
+  }
+  showDock() {
+    const t = this.timeline;
+    const path = t.path.length > 0 ? `critical path: ${t.path.length} steps, ${leat.time(t.measured
+      ? t.span.get(t.path.at(-1)).end - t.span.get(t.path[0]).begin
+      : t.path.reduce((s, id) => s + this.model.find("program", id).cost_ns / 1e3, 0))}` : "";
+    this.element("dock-text").textContent = (t.measured ? `run of ${leat.time(t.end)}` : "no run: steps in order, estimated costs of one worker") +
+      (path ? ` · ${path}` : "") + " · wheel zooms, drag moves, double click shows all";
   }
   buildGrips() {
     const drag = (grip, move) => {

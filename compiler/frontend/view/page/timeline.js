@@ -6,7 +6,6 @@ leat.Timeline = class {
   constructor(canvas, page) {
     this.canvas = canvas;
     this.page = page;
-    this.model = page.model;
     this.critical = true;
     this.build();
     this.from = 0;
@@ -15,6 +14,7 @@ leat.Timeline = class {
     this.listen();
   }
 
+  get model() { return this.page.model; }
   build() {
     const program = this.model.byName.get("program"), steps = (program?.nodes ?? []).filter((n) => n.kind === "step");
     this.measured = this.model.trace.some((e) => e.kind === "step");
@@ -24,7 +24,10 @@ leat.Timeline = class {
       this.runs = runs;
       for (const e of this.model.trace) {
         if (e.kind === "run") continue;
-        this.bars.push({ track: e.track, begin: e.begin_us, end: e.end_us, name: e.name, step: e.step, event: e,
+        // Handing a step over to a GPU is a bar, but not the step's.
+        const queues = e.kind === "step" && this.model.onDevice.has(e.step);
+        this.bars.push({ track: e.track, begin: e.begin_us, end: e.end_us, name: queues ? `queue ${e.name}` : e.name,
+          step: queues ? undefined : e.step, queues: queues ? e.step : undefined, event: e,
           node: e.step && program?.byId.get(e.step) });
       }
     } else {
@@ -37,7 +40,7 @@ leat.Timeline = class {
     }
     const tracks = [...new Set(this.bars.map((b) => b.track))].sort((a, b) => a - b);
     this.tracks = tracks.map((t) => ({ track: t, name: !this.measured ? "estimate"
-      : t >= 1000 ? `caller ${t - 1000}` : `worker ${t}` }));
+      : this.bars.find((b) => b.track === t).event.track_name }));
     this.row = new Map(tracks.map((t, i) => [t, i]));
     this.end = this.bars.reduce((m, b) => Math.max(m, b.end), 0) || 1;
     // When each step began and ended.
@@ -110,7 +113,8 @@ leat.Timeline = class {
   }
 
   rows(h) {
-    const axis = 20, left = 86, area = this.live.curve.length > 1 ? Math.min(90, Math.max(46, h * 0.3)) : 0;
+    const longest = Math.max(...this.tracks.map((t) => t.name.length), 0);
+    const axis = 20, left = Math.max(86, 16 + 6.2 * longest), area = this.live.curve.length > 1 ? Math.min(90, Math.max(46, h * 0.3)) : 0;
     const space = Math.max(20, h - axis - area - 12);
     const tall = Math.min(30, Math.max(7, space / Math.max(1, this.tracks.length) - 4));
     return { axis, left, area, tall, top: axis + 4, pitch: tall + 4 };
@@ -293,6 +297,7 @@ leat.Timeline = class {
       canvas.style.cursor = bar ? "pointer" : "grab";
       if (memory) return this.page.tip(this.describeMemory(time), e);
       if (!bar) return this.page.tip(null);
+      if (bar.queues) return this.page.tip({ title: bar.name, lines: [leat.time(bar.end - bar.begin), "of a worker: the step itself is on its stream"] }, e);
       const lines = [`${leat.time(bar.end - bar.begin)}${this.measured ? "" : " (estimate)"}`, `from ${leat.time(bar.begin)}`];
       if (bar.event?.last !== undefined) lines.push(`units ${bar.event.first} to ${bar.event.last}`);
       if (this.onPath.has(bar.step)) lines.push("on the critical path");
