@@ -253,28 +253,35 @@ std::string format_npy(const ir::Type& type, const void* elements) {
   return out;
 }
 
+namespace {
+
+Status cannot_write(const std::string& path) {
+  return Status(Code::failed_precondition, absl::StrCat(path, ": cannot write: ", std::strerror(errno)));
+}
+
+bool write_bytes(const std::string& path, const std::string& bytes) {
+  std::ofstream out(path, std::ios::binary);
+  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  out.close();
+  return static_cast<bool>(out);
+}
+
+}  // namespace
+
 Status write_npy(const std::string& path, const ir::Type& type, const void* elements) {
   static std::atomic<unsigned> ordinal{0};  // two threads may write one file: the last to finish stays
+  const std::string bytes = format_npy(type, elements);
+  std::error_code ignored;
+  const std::filesystem::file_status there = std::filesystem::symlink_status(path, ignored);
+  // A file appears as a whole or not at all. A device, a pipe or a link is written to and stays what it is.
+  if (std::filesystem::exists(there) && there.type() != std::filesystem::file_type::regular) {
+    return write_bytes(path, bytes) ? Status() : cannot_write(path);
+  }
   const std::string temporary = absl::StrCat(path, ".", ::getpid(), ".", ordinal.fetch_add(1), ".part");
-  {
-    std::ofstream out(temporary, std::ios::binary);
-    const std::string bytes = format_npy(type, elements);
-    out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    out.close();
-    if (!out) {
-      const Status status(Code::failed_precondition,
-                          absl::StrCat(path, ": cannot write: ", std::strerror(errno)));
-      std::remove(temporary.c_str());
-      return status;
-    }
-  }
-  if (std::rename(temporary.c_str(), path.c_str()) != 0) {
-    const Status status(Code::failed_precondition,
-                        absl::StrCat(path, ": cannot write: ", std::strerror(errno)));
-    std::remove(temporary.c_str());
-    return status;
-  }
-  return {};
+  if (write_bytes(temporary, bytes) && std::rename(temporary.c_str(), path.c_str()) == 0) return {};
+  Status status = cannot_write(path);
+  std::remove(temporary.c_str());
+  return status;
 }
 
 }  // namespace leat::frontend

@@ -235,13 +235,8 @@ Status bench(const BenchOptions& options) {
     j["per_op"] = *std::move(rows);
   }
   if (!options.save.empty()) {
-    std::ofstream out(options.save);
-    out << Json{{"subject", of}, {"times_us", *times}}.dump() << "\n";
-    out.close();
-    if (!out) {
-      return Status(Code::failed_precondition,
-                    absl::StrCat(options.save, ": cannot write: ", std::strerror(errno)));
-    }
+    const Json saved{{"subject", of}, {"times_us", *times}};
+    if (Status written = write_output(options.save, saved.dump() + "\n"); !written.ok()) return written;
   }
   bool slower = false;
   if (!options.baseline.empty()) {
@@ -285,8 +280,8 @@ void add_bench_command(CLI::App& app, Status* status) {
       ->capture_default_str();
   command->footer(
       "Example: leat bench examples/programs/softmax.leat --size n=256 -n 1000\n"
-      "         leat bench model.onnx --per-op --in-flight 4 --save before.json\n"
-      "         leat bench model.onnx --baseline before.json || echo slower");
+      "         leat bench model.onnx --size batch=1 --per-op --in-flight 4 --save before.json\n"
+      "         leat bench model.onnx --size batch=1 --baseline before.json || echo slower");
   command->callback([o, status] { *status = bench(*o); });
 }
 

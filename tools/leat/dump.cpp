@@ -1,9 +1,7 @@
 #include "compiler/frontend/dump.h"
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
+#include <algorithm>
 #include <fstream>
 #include <map>
 
@@ -21,7 +19,7 @@ struct Options {
   DumpOptions what;
   std::string before, after;
   std::vector<std::string> diff;
-  std::string format = "text", fold = "auto", constants = "64";
+  std::string format = "text", fold = "auto", constants = "64", code = "auto";
   bool list_passes = false;
   std::string output;
   int workers = 2;
@@ -50,19 +48,6 @@ void check_pass(const std::string& name) {
   throw BadCall{absl::StrCat("there is no pass ", name, "; passes: ", names)};
 }
 
-Status write(const Options& options, const std::string& text) {
-  if (options.output.empty()) {
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    return {};
-  }
-  std::ofstream out(options.output, std::ios::binary);
-  out << text;
-  out.close();
-  if (out) return {};
-  return Status(Code::failed_precondition,
-                absl::StrCat(options.output, ": cannot write: ", std::strerror(errno)));
-}
-
 Status list_passes(const Options& options, compiler::CodeCache& code) {
   std::string text;
   const auto line = [&](std::string name, const std::string& rest) {
@@ -76,7 +61,7 @@ Status list_passes(const Options& options, compiler::CodeCache& code) {
            std::string(pass.what) +
                (pass.stage.empty() ? "" : "  [then stage " + std::string(pass.stage) + "]"));
     }
-    return write(options, text);
+    return write_output(options.output, text);
   }
   const StatusOr<ir::Graph> graph = load_program(options.file, {.locate = true});
   if (!graph.ok()) return graph.status();
@@ -87,7 +72,7 @@ Status list_passes(const Options& options, compiler::CodeCache& code) {
     line(run.name, run.ran ? absl::StrCat(run.nodes_before, " -> ", run.nodes_after, " nodes")
                            : std::string("not run: it could change nothing"));
   }
-  return write(options, text);
+  return write_output(options.output, text);
 }
 
 Status dump(Options options) {
@@ -115,7 +100,7 @@ Status dump(Options options) {
                           whole ? page_extras(options.file) : frontend::PageExtras{});
   }
   if (!text.ok()) return text.status();
-  return write(options, *text);
+  return write_output(options.output, *text);
 }
 
 void check(Options* options) {
@@ -126,15 +111,25 @@ void check(Options* options) {
       {"auto", Fold::automatic}, {"none", Fold::none}, {"repeats", Fold::repeats}, {"scopes", Fold::scopes}};
   options->what.format = formats.at(options->format);
   options->what.fold = folds.at(options->fold);
+  options->what.code = options->code == "none"  ? DumpCode::none
+                       : options->code == "all" ? DumpCode::all
+                                                : DumpCode::automatic;
   if (options->constants == "all") options->constants = "-1";
   if (!absl::SimpleAtoi(options->constants, &options->what.constants)) {
     throw BadCall{absl::StrCat("--constants ", options->constants, ": a number of elements, or all")};
   }
   if (!options->after.empty()) check_pass(options->after);
   if (!options->before.empty()) check_pass(options->before);
+  constexpr std::string_view kTexts[] = {"kernels", "llvm", "asm", "ptx", "program", "memory"};
   for (const std::string& stage : options->diff) {
     const std::string_view name(stage);
     if (name == "graph" || name == "optimized" || name == "placed" || name == "fused") continue;
+    if (std::find(std::begin(kTexts), std::end(kTexts), name) != std::end(kTexts)) {
+      throw BadCall{absl::StrCat(
+          "--diff ", stage,
+          ": each such stage is a language of its own, of which no line stands in another; a "
+          "difference is of graphs: graph, optimized, placed, fused, or passes (--list-passes)")};
+    }
     check_pass(std::string(name.starts_with("after:")    ? name.substr(6)
                            : name.starts_with("before:") ? name.substr(7)
                                                          : name));
@@ -198,6 +193,13 @@ void add_dump_command(CLI::App& app, Status* status) {
       ->add_option("--format", o->format,
                    "text, dot, json, svg or png (both through Graphviz), or html: a page with every stage")
       ->check(CLI::IsMember({"text", "dot", "json", "svg", "png", "html"}))
+      ->capture_default_str();
+  command
+      ->add_option(
+          "--code", o->code,
+          "LLVM IR, assembly and PTX of the kernels in formats html and json: auto (the page has that of "
+          "48 kernels, up to 4 MiB), none or all")
+      ->check(CLI::IsMember({"auto", "none", "all"}))
       ->capture_default_str();
   command->add_option("-o,--output", o->output, "write into this file");
   command->add_option("--workers", o->workers, "plan for this many workers")

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -25,19 +26,27 @@ StatusOr<std::string> read_text(const std::string& path) {
   if (file == nullptr) {
     return Status(Code::not_found, absl::StrCat(path, ": cannot open: ", std::strerror(errno)));
   }
+  // A program is no device that never ends.
+  constexpr std::size_t kMostBytes = std::size_t{1} << 30;
   char block[65536];
-  while (const std::size_t n = std::fread(block, 1, sizeof block, file)) text.append(block, n);
+  while (const std::size_t n = std::fread(block, 1, sizeof block, file)) {
+    text.append(block, n);
+    if (text.size() > kMostBytes) break;
+  }
   const int error = std::ferror(file) != 0 ? errno : 0;
   if (file != stdin) std::fclose(file);
   if (error != 0)
     return Status(Code::failed_precondition, absl::StrCat(path, ": cannot read: ", std::strerror(error)));
+  if (text.size() > kMostBytes)
+    return Status(Code::invalid_argument, absl::StrCat(path, ": is larger than 1 GiB: no program"));
   return text;
 }
 
 bool is_onnx(const ProgramFile& file) { return file.path.ends_with(".onnx"); }
 
-// The extent of each symbol, as --size gives them.
-std::vector<std::int64_t> bind_sizes(const ProgramFile& file, const std::vector<std::string>& symbols) {
+// The extent of each symbol, as --size gives them; -1 where it gives none and they need not be `all` there.
+std::vector<std::int64_t> bind_sizes(const ProgramFile& file, const std::vector<std::string>& symbols,
+                                     bool all = true) {
   std::vector<std::int64_t> extents(symbols.size(), -1);
   for (const std::string& text : file.sizes) {
     const auto [symbol, number] = split_pair(text, "symbol=extent");
@@ -49,6 +58,7 @@ std::vector<std::int64_t> bind_sizes(const ProgramFile& file, const std::vector<
     bool found = false;
     for (std::size_t s = 0; s < extents.size(); ++s) {
       if (symbols[s] != symbol) continue;
+      if (extents[s] >= 0) throw BadCall{absl::StrCat("--size ", text, ": ", symbol, " has a size already")};
       extents[s] = extent;
       found = true;
     }
@@ -58,11 +68,17 @@ std::vector<std::int64_t> bind_sizes(const ProgramFile& file, const std::vector<
   for (std::size_t s = 0; s < extents.size(); ++s) {
     if (extents[s] < 0) missing.push_back(symbols[s]);
   }
-  if (!missing.empty()) {
+  if (all && !missing.empty()) {
     throw BadCall{absl::StrCat(file.path, ": give sizes for its symbols: --size ",
                                absl::StrJoin(missing, "=... --size "), "=...")};
   }
   return extents;
+}
+
+std::vector<std::string> symbols_of(const ir::Graph& graph) {
+  std::vector<std::string> symbols;
+  for (const ir::Symbol& s : graph.symbols) symbols.push_back(s.name);
+  return symbols;
 }
 
 StatusOr<ir::Graph> load_model(const ProgramFile& file, std::vector<std::string>* output_names) {
@@ -141,6 +157,18 @@ std::pair<std::string, std::string> split_pair(const std::string& text, std::str
   return {text.substr(0, at), text.substr(at + 1)};
 }
 
+Status write_output(const std::string& path, const std::string& text) {
+  if (path.empty()) {
+    std::fwrite(text.data(), 1, text.size(), stdout);  // main looks for what went wrong
+    return {};
+  }
+  std::ofstream out(path, std::ios::binary);
+  out << text;
+  out.close();
+  if (out) return {};
+  return Status(Code::failed_precondition, absl::StrCat(path, ": cannot write: ", std::strerror(errno)));
+}
+
 std::vector<compiler::DeviceDescription> describe_devices(
     int count, int workers, const std::vector<runtime::cuda::GpuDescription>& gpus) {
   std::vector<compiler::DeviceDescription> devices(static_cast<std::size_t>(count));
@@ -157,7 +185,10 @@ StatusOr<ir::Graph> parse_program(const ProgramFile& file, const ir::ParseOption
   if (is_onnx(file)) return load_program(file, options);
   StatusOr<std::string> text = read_text(file.path);
   if (!text.ok()) return text.status();
-  return ir::parse(*text, file.path == "-" ? "<stdin>" : file.path, options);
+  StatusOr<ir::Graph> graph = ir::parse(*text, file.path == "-" ? "<stdin>" : file.path, options);
+  if (graph.ok())
+    bind_sizes(file, symbols_of(*graph), false);  // sizes that fit nothing are a bad call all the same
+  return graph;
 }
 
 StatusOr<ir::Graph> load_program(const ProgramFile& file, const ir::ParseOptions& options,
@@ -165,9 +196,7 @@ StatusOr<ir::Graph> load_program(const ProgramFile& file, const ir::ParseOptions
   if (is_onnx(file)) return load_model(file, output_names);
   StatusOr<ir::Graph> graph = parse_program(file, options);
   if (!graph.ok()) return graph;
-  std::vector<std::string> symbols;
-  for (const ir::Symbol& s : graph->symbols) symbols.push_back(s.name);
-  const std::vector<std::int64_t> extents = bind_sizes(file, symbols);
+  const std::vector<std::int64_t> extents = bind_sizes(file, symbols_of(*graph));
   if (extents.empty()) return graph;
   return ir::bind_symbols(*graph, extents);
 }

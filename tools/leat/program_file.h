@@ -40,6 +40,9 @@ StatusOr<ir::Graph> load_program(const ProgramFile& file, const ir::ParseOptions
 /// Inputs from the files that `files` names; the others are filled.
 StatusOr<std::vector<ir::Array>> load_inputs(const ir::Graph& graph, const InputFiles& files);
 
+/// Into a file, or to stdout where `path` is empty.
+Status write_output(const std::string& path, const std::string& text);
+
 /// "name=value" split. Throws BadCall where it is not of that form.
 std::pair<std::string, std::string> split_pair(const std::string& text, std::string_view what);
 

@@ -82,14 +82,6 @@ class Candidate {
   std::string path_;
 };
 
-Status write_text(const std::string& path, const std::string& text) {
-  std::FILE* const file = path.empty() ? stdout : std::fopen(path.c_str(), "wb");
-  bool written = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  if (file != nullptr && file != stdout) written = std::fclose(file) == 0 && written;
-  if (written) return {};
-  return Status(Code::failed_precondition, absl::StrCat(path, ": cannot write: ", std::strerror(errno)));
-}
-
 Status reduce(const ReduceOptions& options) {
   // With --command nothing is compiled here: that may be what crashes.
   const StatusOr<ir::Graph> graph_or = load_program(options.session.file, {.locate = true});
@@ -136,15 +128,22 @@ Status reduce(const ReduceOptions& options) {
                         code == kTimedOut ? " takes too long" : absl::StrCat(" ends with ", code), "\n");
     fails = [&options, &candidate, code](const ir::Graph& g) { return candidate.Run(options, g) == code; };
   }
+  // The file always has the smallest one that is known: what can not be written is known before the work, and
+  // whoever has waited enough may stop it.
+  const auto keep = [&](const ir::Graph& g) {
+    return options.output.empty() ? Status() : write_output(options.output, head + ir::print(g));
+  };
+  if (Status s = keep(graph); !s.ok()) return s;
+  const bool tells = !options.quiet && ::isatty(STDERR_FILENO) == 1;
   compiler::ReduceOptions reduce_options{.max_tries = options.max_tries, .progress = {}};
-  if (!options.quiet) {
-    reduce_options.progress = [](std::string_view how, const ir::Graph& g) {
-      std::fprintf(stderr, "leat reduce: %zu nodes (%.*s)\n", g.nodes.size(), static_cast<int>(how.size()),
-                   how.data());
-    };
-  }
+  reduce_options.progress = [&](std::string_view how, const ir::Graph& g) {
+    keep(g).IgnoreError();  // the last one tells
+    if (!tells) return;
+    std::fprintf(stderr, "leat reduce: %zu nodes (%.*s)\n", g.nodes.size(), static_cast<int>(how.size()),
+                 how.data());
+  };
   const ir::Graph small = compiler::reduce_graph(graph, fails, reduce_options);
-  return write_text(options.output, head + ir::print(small));
+  return write_output(options.output, head + ir::print(small));
 }
 
 }  // namespace
@@ -164,7 +163,7 @@ void add_reduce_command(CLI::App& app, Status* status) {
   command->add_option("--max-tries", o->max_tries, "programs that are tried")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40))
       ->capture_default_str();
-  command->add_flag("--quiet", o->quiet, "no line for each step");
+  command->add_flag("--quiet", o->quiet, "no line for each step, which there is on a terminal only");
   command->footer(
       "Without --command, what fails is leat check, with the same pass at fault. Nodes, extents and "
       "constants\n"

@@ -74,13 +74,7 @@ Status run(RunOptions options) {
   std::vector<runtime::Ref<runtime::Value>> outputs;
   const Status status = (*session)->Run(&outputs);
   if (!options.record.empty()) {
-    std::ofstream out(options.record, std::ios::binary);
-    out << options.session.schedule->ToString();
-    out.close();
-    if (!out) {
-      return Status(Code::failed_precondition,
-                    absl::StrCat(options.record, ": cannot write: ", std::strerror(errno)));
-    }
+    if (Status s = write_output(options.record, options.session.schedule->ToString()); !s.ok()) return s;
   }
   // A fault poisons what depends on it; the other outputs are there all the same.
   const auto ready = [&](std::size_t o) { return outputs[o]->state() == runtime::Value::State::ready; };

@@ -1,10 +1,6 @@
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
 
-#include "absl/strings/str_cat.h"
 #include "compiler/frontend/dump.h"
 #include "tools/leat/page_extras.h"
 #include "tools/leat/session.h"
@@ -42,13 +38,7 @@ Status trace(const TraceOptions& options) {
   const StatusOr<std::string> text =
       html ? page(options, **session, std::move(events)) : runtime::trace_json(events);
   if (!text.ok()) return text.status();
-  std::ofstream out(options.path, std::ios::binary);
-  out << *text;
-  out.close();
-  if (!out) {
-    return Status(Code::failed_precondition,
-                  absl::StrCat(options.path, ": cannot write: ", std::strerror(errno)));
-  }
+  if (Status s = write_output(options.path, *text); !s.ok()) return s;
   std::printf("%s: open it %s\n", options.path.c_str(), html ? "in a browser" : "at https://ui.perfetto.dev");
   return {};
 }
