@@ -1,4 +1,5 @@
-// What is in flight, as text: on demand, and when a signal arrives. And calls in the timeline.
+// What is in flight, as text: on demand, and by the environment when a signal arrives. And calls in the
+// timeline. How a description is made, and what signals there are: tests/runtime/live_test.cpp.
 #include "leat/live.h"
 
 #include <gmock/gmock.h>
@@ -6,7 +7,7 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -56,17 +57,12 @@ TEST_F(Live, DescribesWhatRunsAndWaits) {
   EXPECT_THAT(explain(held), HasSubstr("(gate)"));
   EXPECT_THAT(explain(held + 1), HasSubstr("not asked for yet"));
   const std::string text = context_.Describe();
-  EXPECT_THAT(text, HasSubstr("engine of 2 workers: 1 runs in flight with "));
   EXPECT_THAT(text, HasSubstr("(gate) of "));
   EXPECT_THAT(text, HasSubstr("live_test.cpp:"));
-  EXPECT_THAT(text, HasSubstr("is running on worker "));
-  EXPECT_THAT(text, HasSubstr(" bytes live, "));
   EXPECT_THAT(describe_engines(), HasSubstr(text.substr(text.find("\nrun "))));
   Open();
   EXPECT_EQ(held.item<float>(), 2);
   EXPECT_EQ(explain(held), "ready");
-  context_.wait_all();
-  EXPECT_THAT(context_.Describe(), HasSubstr("0 runs in flight with 0 bytes"));
 }
 
 TEST_F(Live, AFaultIsInTheDescription) {
@@ -82,25 +78,31 @@ TEST_F(Live, AFaultIsInTheDescription) {
   EXPECT_THAT(text, HasSubstr("no such thing"));
 }
 
-TEST_F(Live, ASignalWritesTheDescription) {
-  struct sigaction before {};
-  ASSERT_EQ(::sigaction(SIGUSR2, nullptr, &before), 0);
-  EXPECT_EQ(before.sa_handler, SIG_DFL);  // nobody asked: no handler
+// The test starts itself anew: the environment is read when the first engine is made.
+TEST_F(Live, TheEnvironmentNamesASignal) {
+  if (std::getenv("LEAT_DUMP_SIGNAL") != nullptr) {
+    const Tensor held = Start();
+    EXPECT_EQ(dump_on_signal(SIGUSR2).code(), Code::failed_precondition);  // another one was chosen
+    ASSERT_EQ(::raise(SIGUSR1), 0);
+    const std::string path = std::getenv("LEAT_TEST_PATH");
+    std::string text;
+    while (text.find("(gate)") == std::string::npos) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      std::ifstream in(path);
+      text.assign(std::istreambuf_iterator<char>(in), {});
+    }
+    return;
+  }
   const std::string path =
       std::filesystem::temp_directory_path() / ("leat_live_" + std::to_string(::getpid()) + ".txt");
-  EXPECT_EQ(dump_on_signal(SIGKILL).code(), Code::invalid_argument);
-  EXPECT_EQ(dump_on_signal(0).code(), Code::invalid_argument);
-  ASSERT_TRUE(dump_on_signal(SIGUSR2, path).ok());
-  EXPECT_EQ(dump_on_signal(SIGUSR1).code(), Code::failed_precondition);
-  const Tensor held = Start();
-  ASSERT_EQ(::raise(SIGUSR2), 0);
-  std::string text;
-  while (text.find("(gate)") == std::string::npos) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    std::ifstream in(path);
-    text.assign(std::istreambuf_iterator<char>(in), {});
-  }
+  const std::string self = std::filesystem::read_symlink("/proc/self/exe");
+  const std::string call = "LEAT_TEST_PATH='" + path + "' LEAT_DUMP_SIGNAL='USR1:" + path + "' '" + self +
+                           "' --gtest_filter=Live.TheEnvironmentNamesASignal >/dev/null";
+  EXPECT_EQ(std::system(call.c_str()), 0);
+  std::ifstream in(path);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
   EXPECT_THAT(text, HasSubstr("leat: "));
+  EXPECT_THAT(text, HasSubstr("is running on worker "));
   std::filesystem::remove(path);
 }
 

@@ -1,7 +1,7 @@
-// Orders of steps: a seeded one finds that two custom ops share state, and a replay shows it again.
+// Orders of steps through a Context: a seeded one finds that two custom ops share state, and a replay shows
+// it again. What a schedule is, and what is wrong with one: tests/runtime/step_schedule_test.cpp.
 #include "leat/step_schedule.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <set>
@@ -13,8 +13,6 @@
 
 namespace leat {
 namespace {
-
-using ::testing::HasSubstr;
 
 // Two ops that number themselves in the order in which they run: 10 * first + second.
 float race(const std::shared_ptr<StepSchedule>& schedule) {
@@ -36,13 +34,8 @@ TEST(StepSchedule, ARandomOrderFindsTheRaceAndAReplayReproducesIt) {
     const auto schedule = StepSchedule::Random(seed);
     const float result = race(schedule);
     results.insert(result);
-    EXPECT_EQ(race(StepSchedule::Random(seed)), result) << "the same seed, the same order";
     const std::string text = schedule->ToString();
-    for (int i = 0; i < 3; ++i) {
-      const auto again = StepSchedule::Replay(text).value();
-      EXPECT_EQ(race(again), result) << text;
-      EXPECT_EQ(again->ToString(), text);
-    }
+    EXPECT_EQ(race(StepSchedule::Replay(text).value()), result) << text;
   }
   EXPECT_EQ(results, (std::set<float>{12, 21}));
 }
@@ -77,34 +70,6 @@ graph @split(%x: f32[300,300]) -> (f32[300], f32[300,300]) {
     EXPECT_EQ(again->ToString(), schedule->ToString());
   }
   EXPECT_GT(orders.size(), 1u);
-}
-
-TEST(StepSchedule, WhatDoesNotFitFailsTheRun) {
-  const auto schedule = StepSchedule::Random(1);
-  race(schedule);
-  std::string text = schedule->ToString();
-  const auto error = [](const std::string& recorded) {
-    try {
-      race(StepSchedule::Replay(recorded).value());
-    } catch (const Error& e) {
-      EXPECT_EQ(e.code(), Code::failed_precondition);
-      return std::string(e.what());
-    }
-    return std::string("no error");
-  };
-  EXPECT_THAT(error("leat schedule 1\n"), HasSubstr("the recorded schedule has 0 runs"));
-  const std::size_t at = text.rfind(" : ");
-  EXPECT_THAT(error(text.substr(0, at + 3) + "99\n"), HasSubstr("piece 99 cannot run now"));
-  EXPECT_THAT(error(text.substr(0, at + 3) + "\n"), HasSubstr("it ends too early"));
-}
-
-TEST(StepSchedule, BadTextNamesTheLine) {
-  const auto message = [](const char* text) { return StepSchedule::Replay(text).status().message(); };
-  EXPECT_THAT(message("nonsense"), HasSubstr("line 1: does not say"));
-  EXPECT_THAT(message("leat schedule 1\nrun 3 f 0 1 2\n"), HasSubstr("line 2: is not of the form"));
-  EXPECT_THAT(message("leat schedule 1\nrun x f : 0\n"), HasSubstr("line 2: does not say which run"));
-  EXPECT_THAT(message("leat schedule 1\nrun 3 f : 0 1:2 3\n"), HasSubstr("line 2: has a piece"));
-  EXPECT_THAT(message(""), HasSubstr("line 1: it is empty"));
 }
 
 }  // namespace
