@@ -1,5 +1,5 @@
-// What recording costs: the same runs with tracing off and on, in turn, for a program of long steps and for
-// one of many short ones. Usage: trace_bench [rounds].
+// What recording costs: the same runs with tracing off, on and off again, in turn, for a program of long
+// steps and for one of many short ones. Usage: trace_bench [rounds].
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -58,17 +58,26 @@ void measure(const char* name, const Graph& graph, const std::vector<Tensor>& in
     return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
   };
   for (int i = 0; i < 20; ++i) once();
-  std::vector<double> off, on;
+  // Runs take turns, so that what changes on the machine meanwhile falls on each alike; `again` is what two
+  // equal series differ by.
+  enum Series { off, on, again, kSeries };
+  std::vector<double> times[kSeries];
   std::size_t bytes = 0;
+  constexpr int kTurns = 10;
   for (int r = 0; r < rounds; ++r) {
-    for (int i = 0; i < 10; ++i) off.push_back(once());
-    context.SetTracing(true);
-    for (int i = 0; i < 10; ++i) on.push_back(once());
+    for (int i = 0; i < 3; ++i) once();  // taking the trace let the workers sleep and the caches cool
+    for (int i = 0; i < kTurns * kSeries; ++i) {
+      const int which = (r + i) % kSeries;
+      context.SetTracing(which == on);
+      times[which].push_back(once());
+    }
     context.SetTracing(false);
     bytes = context.TakeTrace().size();
   }
-  std::printf("%-8s off %9.1f us  on %9.1f us  ratio %.3f  (%zu bytes of JSON for 10 runs)\n", name,
-              median(off), median(on), median(on) / median(off), bytes);
+  const double base = median(times[off]);
+  std::printf("%-8s off %9.1f us  on %9.1f us  ratio %.3f  off again %.3f  (%zu bytes of JSON for %d runs)\n",
+              name, base, median(times[on]), median(times[on]) / base, median(times[again]) / base, bytes,
+              kTurns);
 }
 
 }  // namespace
