@@ -160,11 +160,6 @@ std::string renamed(const std::string& line, const std::unordered_map<std::strin
 
 }  // namespace
 
-std::string difference(const std::string& from, const std::string& to, const std::string& from_name,
-                       const std::string& to_name) {
-  return write(split(from), split(to), from_name, to_name);
-}
-
 std::string difference(const View& from, const View& to) {
   // The same node: of the same op and type, from the same place of the program; where several are, in order.
   // What passes made anew (a transpose for a contraction) has the place of what it was made for.

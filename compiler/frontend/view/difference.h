@@ -11,8 +11,5 @@ namespace leat::frontend {
 /// called %new0, %new1, ... A line begins with " " (in both), "-" (in the first only) or "+". Runs of more
 /// than seven equal lines are shortened to three at each end.
 std::string difference(const View& from, const View& to);
-/// The same of two texts, line by line.
-std::string difference(const std::string& from, const std::string& to, const std::string& from_name,
-                       const std::string& to_name);
 
 }  // namespace leat::frontend

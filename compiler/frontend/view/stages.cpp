@@ -62,7 +62,10 @@ ir::Graph with_inner_locations(const ir::Graph& graph) {
   for (ir::Node& node : copy.nodes) {
     if (node.op != ir::Op::fused || node.attrs().graph(ir::Attr::body).locations.size() > 1) continue;
     auto body = std::make_shared<ir::Graph>(node.attrs().graph(ir::Attr::body));
-    body->locations = graph.locations;
+    body->locations.assign(1, {});
+    for (ir::Node& inner : body->nodes) {  // those that it needs: a graph has thousands, and such bodies too
+      if (inner.location != 0) inner.location = body->AddLocation(graph.locations[inner.location]);
+    }
     ir::Attributes attributes = node.attrs();
     attributes.Set(ir::Attr::body, std::shared_ptr<const ir::Graph>(std::move(body)));
     node.attributes = std::make_shared<const ir::Attributes>(std::move(attributes));
