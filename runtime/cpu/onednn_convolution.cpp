@@ -71,11 +71,13 @@ double cost_of_vectors(std::int64_t vectors, const ConvolutionDescriptor& d, Isa
 /// How many groups or output channels a panel has, where `wanted` panels would do: whole vectors, and such
 /// that two threads are done first. Three equal panels would leave one of them idle for a third of the time.
 std::int64_t channels_of_part(const ConvolutionDescriptor& d, std::int64_t wanted, Isa isa) {
+  constexpr std::int64_t kMostSearched = 1 << 16;  // half a million channels; planning 2^31 took a minute
   const std::int64_t all = d.groups > 1 ? d.groups : d.out_channels, vector = isa == Isa::avx512 ? 16 : 8;
   const std::int64_t vectors = ceil_div(all, vector);
   std::int64_t best = vectors;
   double least_time = cost_of_vectors(vectors, d, isa);
   if (wanted <= 1) return all;
+  if (vectors > kMostSearched) return ceil_div(vectors, wanted) * vector;
   for (std::int64_t part = ceil_div(vectors, 2); part >= ceil_div(vectors, wanted); --part) {
     const std::int64_t parts = ceil_div(vectors, part), tail = vectors - (parts - 1) * part;
     const double whole = cost_of_vectors(part, d, isa);
