@@ -229,10 +229,11 @@ StatusOr<std::string> diff(const ir::Graph& graph, std::string_view from, std::s
     const StatusOr<bool> is_graph = is_graph_stage(stage);
     if (!is_graph.ok()) return is_graph.status();
     if (!*is_graph) {
-      return Status(Code::invalid_argument, "stage " + stage +
-                                                " is a language of its own, of which no line stands in another; "
-                                                "a difference is of two graphs: graph, optimized, placed, fused, "
-                                                "after:PASS, before:PASS");
+      return Status(Code::invalid_argument,
+                    "stage " + stage +
+                        " is a language of its own, of which no line stands in another; "
+                        "a difference is of two graphs: graph, optimized, placed, fused, "
+                        "after:PASS, before:PASS");
     }
     StatusOr<Stages> stages = see(graph, options, code, DumpOptions{}.constants, stage);
     if (!stages.ok()) return stages.status();

@@ -253,12 +253,13 @@ TEST(Dump, ThePageHoldsEverything) {
 
 TEST(Dump, StepsAreMadeOfTheNodesThatLoweringSays) {
   // Both branches compute the same broadcast anew; neither line nor op says whose it is.
-  const Json all = Json::parse(text_of(parse("graph @f(%x: f32[64,32], %w: f32[32,32]) {\n"
-                                             "  %m = reduce_max %x {dims=[1]}\n"
-                                             "  %b = broadcast %m {dims=[0]} : f32[64,32]\n"
-                                             "  %d = sub %x %b\n  %e = exp %d\n  %p = matmul %e %w\n"
-                                             "  %q = add %p %b\n  %c = cumulative_sum %q {axis=0}\n  return %c\n}\n"),
-                                       {.format = DumpFormat::json}));
+  const Json all =
+      Json::parse(text_of(parse("graph @f(%x: f32[64,32], %w: f32[32,32]) {\n"
+                                "  %m = reduce_max %x {dims=[1]}\n"
+                                "  %b = broadcast %m {dims=[0]} : f32[64,32]\n"
+                                "  %d = sub %x %b\n  %e = exp %d\n  %p = matmul %e %w\n"
+                                "  %q = add %p %b\n  %c = cumulative_sum %q {axis=0}\n  return %c\n}\n"),
+                          {.format = DumpFormat::json}));
   std::map<std::string, int> steps_of;
   std::vector<std::string> kinds;
   for (const Json& node : all["stages"].back()["nodes"]) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
@@ -251,7 +252,7 @@ class ExternalData : public testing::Test {
   }
 
   std::vector<float> value_;
-  const fs::path root_ = fs::path(testing::TempDir()) / "leat_external_data";
+  const fs::path root_ = fs::path(testing::TempDir()) / ("leat_external_data_" + std::to_string(::getpid()));
 };
 
 TEST_F(ExternalData, LiesBeneathTheModelsFolder) {
