@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <mutex>
 #include <string>
 
@@ -55,7 +56,10 @@ extern "C" {
   return &domain;
 }
 [[gnu::visibility("default")]] void* __itt_string_handle_create(const char* name) {
-  return new std::string(name);  // lives as long as the process, as theirs do
+  static std::mutex mutex;
+  static auto& names = *new std::deque<std::string>;  // they live as long as the process, as theirs do
+  const std::lock_guard lock(mutex);
+  return &names.emplace_back(name);
 }
 [[gnu::visibility("default")]] void __itt_task_begin(const void*, Id, Id, void* name) {
   push(static_cast<std::string*>(name)->c_str());
