@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "runtime/engine/cpu_choice.h"
 #include "runtime/engine/cpu_count.h"
 #include "runtime/engine/fp_environment.h"
 #include "runtime/engine/futex.h"
@@ -252,6 +253,21 @@ void Pool::WakeOne(Worker* me, bool even_seated) {
   }
 }
 
+void Pool::ShareNoCpu(const Worker& me) {
+  if (hook_) return;
+  const int here = sched_getcpu();
+  bool shared = false;
+  cpu_set_t taken;
+  CPU_ZERO(&taken);
+  for (const std::unique_ptr<Worker>& w : workers_) {
+    const int cpu = w.get() == &me ? -1 : w->computes_on.load(std::memory_order_relaxed);
+    if (cpu < 0 || cpu >= CPU_SETSIZE) continue;
+    CPU_SET(cpu, &taken);
+    shared |= cpu == here;
+  }
+  if (shared) leave_cpus(taken);
+}
+
 Pool::Parked Pool::Park(Worker& me, bool counted) {
   me.word.store(0, std::memory_order_relaxed);
   me.cpu.store(sched_getcpu(), std::memory_order_relaxed);
@@ -302,6 +318,7 @@ void Pool::Main(Worker& me, bool counted) {
     Work work = counted ? Work{} : Find(me);
     if (work.found == Found::nothing) {
       if (!counted) idle_.fetch_add(kSpinner, std::memory_order_seq_cst);
+      me.computes_on.store(-1, std::memory_order_relaxed);
       const std::int64_t since = now_ns();
       for (int looks = 1;; ++looks) {
         work = Find(me);
@@ -311,6 +328,7 @@ void Pool::Main(Worker& me, bool counted) {
         // A helper computes in this thread's place: looking on would only take the core from somebody.
         if (sleepers(seats) < helpers(seats)) break;
         if (looks % 16 == 0) {
+          ShareNoCpu(me);
           sched_yield();  // the work may be in a thread that waits for this CPU
         } else {
           for (int k = 0; k < 8; ++k) cpu_pause();
@@ -328,6 +346,8 @@ void Pool::Main(Worker& me, bool counted) {
       const std::uint64_t s = idle_.fetch_sub(kSpinner, std::memory_order_seq_cst) - kSpinner;
       // The last one to look found something: there may be more, which others left to it.
       if (spinners(s) == 0 && sleepers(s) > helpers(s) && AnyWork()) WakeOne(&me);
+      ShareNoCpu(me);
+      me.computes_on.store(sched_getcpu(), std::memory_order_relaxed);
     }
     counted = false;
     Do(me, work);
@@ -340,6 +360,7 @@ Worker* Pool::EnterHelper() {
     Worker& w = *workers_[i];
     if (w.seated.load(std::memory_order_relaxed) == 0 &&
         w.seated.exchange(1, std::memory_order_acquire) == 0) {
+      w.computes_on.store(sched_getcpu(), std::memory_order_relaxed);
       idle_.fetch_add(kHelper, std::memory_order_seq_cst);
       return &w;
     }
@@ -348,6 +369,7 @@ Worker* Pool::EnterHelper() {
 }
 
 void Pool::LeaveHelper(Worker* worker) {
+  worker->computes_on.store(-1, std::memory_order_relaxed);
   worker->seated.store(0, std::memory_order_release);
   const std::uint64_t s = idle_.fetch_sub(kHelper, std::memory_order_seq_cst) - kHelper;
   if (spinners(s) == 0 && sleepers(s) > helpers(s) && AnyWork()) WakeOne(nullptr);

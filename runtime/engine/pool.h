@@ -33,6 +33,7 @@ struct Worker {
   std::uint32_t fuel = 0;  // items until the next look at jobs and the injection queue
   std::uint64_t random = 0;
   std::atomic<int> cpu{-1};  // where it fell asleep: where the system likes to wake it, if that is idle
+  std::atomic<int> computes_on{-1};  // a CPU, as it was when it began; -1: looks for work, or sleeps
   // Written by the owner, read by stats and stall reports.
   std::atomic<std::uint64_t> steps{0}, steals{0}, wakes{0}, sleeps{0};
   std::atomic<std::uint64_t> current{0};  // run slot + 1 in the high half, step in the low: what it executes
@@ -138,6 +139,8 @@ class Pool {
 
   void Main(Worker& me, bool counted);
   Work Find(Worker& me);
+  /// Goes to another CPU if somebody of this pool computes on this one.
+  void ShareNoCpu(const Worker& me);
   bool TakeJob(Work& work, bool low);
   bool AnyWork() const;
   /// How long a worker looks for work: longer while a run is under way, whose next step to share may be as

@@ -140,17 +140,25 @@ TEST_P(RunTimeErrors, ACustomOpThatNobodyRegistered) {
 }
 
 TEST_P(RunTimeErrors, WaitingWhereItWouldDeadlockIsAnError) {
+  std::promise<void> open;
+  context_.RegisterCustom("late",
+                          [opened = open.get_future().share()](auto, std::span<const CustomArray> out) {
+                            opened.wait();
+                            out[0].template as<float>()[0] = 3;
+                            return Status();
+                          });
   std::promise<Code> seen;
-  const Tensor pending = ones({100}) * 3;
+  const Tensor pending = custom("late", {ones({1})}, {DType::f32, {1}});
   context_.RegisterCustom("waits", [&](auto, std::span<const CustomArray> out) {
-    seen.set_value(status_of_wait(pending).code());  // on a thread of the pool, for what has not begun
+    seen.set_value(status_of_wait(pending).code());  // on a thread of the pool, for what is not ready
     out[0].template as<float>()[0] = 1;
     return Status();
   });
   const Tensor y = custom("waits", {ones({1})}, {DType::f32, {1}});
   EXPECT_EQ(y.item<float>(), 1.0f);
   EXPECT_EQ(seen.get_future().get(), Code::would_deadlock);
-  EXPECT_EQ(pending.data<float>()[0], 3.0f);
+  open.set_value();
+  EXPECT_EQ(pending.item<float>(), 3.0f);
 
   // In a callback, for what cannot come before the callback returns.
   std::promise<void> go;
