@@ -10,6 +10,7 @@
 #include "runtime/engine/fp_environment.h"
 #include "runtime/executor/faults.h"
 #include "runtime/executor/instance.h"
+#include "runtime/executor/step_work.h"
 
 namespace leat::runtime {
 namespace {
@@ -72,12 +73,8 @@ class Prepared final : public PreparedRun, public StepContext {
   Status Step(const StepBody& body, std::int64_t units) {
     try {
       return body.Execute(*this, 0, units);
-    } catch (const std::bad_alloc&) {
-      return Status(Code::resource_exhausted, "out of memory in a step");
-    } catch (const Error& e) {
-      return e.status();
-    } catch (const std::exception& e) {
-      return Status(Code::custom_op_failed, std::string("a step threw: ") + e.what());
+    } catch (...) {
+      return thrown();
     }
   }
 

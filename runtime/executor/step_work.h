@@ -41,7 +41,7 @@ class WorkContext final : public StepContext {
   bool deferred = false;
 };
 
-/// The exception being handled, as the fault of a step.
+/// The exception being handled, as the fault of a step; also for runs without an engine (prepared_run.cpp).
 Status thrown();
 
 inline Status invoke(const StepRecord& r, WorkContext& context, std::int64_t begin, std::int64_t end) {

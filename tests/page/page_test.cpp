@@ -6,6 +6,7 @@
 
 #include "tests/page/browser.h"
 #include "tests/tools/command.h"
+#include "tests/tools/gpu_program.h"
 
 namespace leat::page {
 namespace {
@@ -140,15 +141,7 @@ TEST_F(PageTest, TheTimelineShowsTheRun) {
 
 TEST_F(PageTest, StreamsOfAGpuHaveTracks) {
   ::setenv("LEAT_CUDA_DRIVER", LEAT_FAKE_CUDA, 1);
-  Open("trace '" + file("gpu.leat", R"(graph @gpu(%x: f32[64,64]) -> (f32[64,64], f32[64]) {
-  %there = copy %x {device="gpu:0"}
-  %a = exp %there
-  %s = reduce_sum %a {dims=[1]}
-  %back = copy %a {device="cpu:0"}
-  %y = add %back %x
-  return %y, %s
-}
-)") + "' --gpus 1 --workers 2");
+  Open("trace '" + file("gpu.leat", test::kGpu) + "' --gpus 1 --workers 2");
   ::unsetenv("LEAT_CUDA_DRIVER");
   const std::string tracks = browser_->Text("leat.page.timeline.tracks.map((t) => t.name).join()");
   for (const char* name : {"worker ", "gpu:0 stream 0", "gpu:0 copy in 0", "gpu:0 copy out 0"}) {

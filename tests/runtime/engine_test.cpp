@@ -209,6 +209,19 @@ TEST(EngineTest, StepsSeeTheDefaultFloatingPointMode) {
   EXPECT_EQ(seen, 0x1f80u);
 }
 
+TEST(EngineTest, WhateverAStepThrowsIsAFaultOfARunOnTheCallersThread) {
+  ProgramBuilder b;
+  const auto y = b.Output(8);
+  b.Step("throws", {}, {y}, [](StepContext&, std::int64_t, std::int64_t) -> Status { throw 7; });
+  auto engine = make();
+  auto prepared = PreparedRun::Create(*engine, b.Finish()).value();
+  std::int64_t out = 0;
+  void* outputs[] = {&out};
+  const Status s = prepared->RunInto(nullptr, outputs);
+  EXPECT_EQ(s.code(), Code::custom_op_failed);
+  EXPECT_THAT(s.message(), testing::HasSubstr("a step threw"));
+}
+
 TEST(EngineTest, TracesStepsRunsAndPlansWithoutOverlap) {
   auto engine = make({.always_concurrent = true});
   const RandomProgram r = make_random_program(4, 40, 0);

@@ -7,6 +7,7 @@
 
 #include "tests/runtime/trace_rules.h"
 #include "tests/tools/command.h"
+#include "tests/tools/gpu_program.h"
 
 namespace leat::tool {
 namespace {
@@ -161,15 +162,7 @@ TEST(Trace, IsATimelineWithOneTrackPerThread) {
 }
 
 TEST(Trace, StreamsAndCopyEnginesHaveTracksOfTheirOwn) {
-  const std::string program = file("gpu.leat", R"(graph @gpu(%x: f32[64,64]) -> (f32[64,64], f32[64]) {
-  %there = copy %x {device="gpu:0"}
-  %a = exp %there
-  %s = reduce_sum %a {dims=[1]}
-  %back = copy %a {device="cpu:0"}
-  %y = add %back %x
-  return %y, %s
-}
-)");
+  const std::string program = file("gpu.leat", test::kGpu);
   const std::string path = folder() / "gpu.json";
   const Command c = shell("LEAT_CUDA_DRIVER='" LEAT_FAKE_CUDA "' '" LEAT_COMMAND "' trace '" + program +
                           "' --gpus 1 -o '" + path + "'");
