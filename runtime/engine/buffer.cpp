@@ -80,17 +80,26 @@ StatusOr<Ref<Buffer>> Memory::Allocate(std::size_t bytes) {
     if ((buffer = size_class.free)) size_class.free = buffer->next_free_;
   }
   if (buffer) {
-    cached_bytes_.fetch_sub(size, std::memory_order_relaxed);
+    cached_bytes_.fetch_sub(
+        size);  // first: counted twice between the two, it could make others fail for nothing
+    live_bytes_.fetch_add(size);
     buffer->Revive();
   } else {
-    const auto over = [&] {
-      return limit_ > 0 && live_bytes_.load(std::memory_order_relaxed) +
-                                   cached_bytes_.load(std::memory_order_relaxed) + size >
-                               limit_;
+    // Counted before it is there, so that two at once do not both take the last room.
+    const auto reserve = [&] {
+      std::int64_t live = live_bytes_.load();
+      do {
+        if (limit_ > 0 && live + cached_bytes_.load() + size > limit_) return false;
+      } while (!live_bytes_.compare_exchange_weak(live, live + size));
+      return true;
     };
-    if (bytes <= kMost && over()) Trim();
+    bool reserved = bytes <= kMost && reserve();
+    if (!reserved && bytes <= kMost) {
+      Trim();
+      reserved = reserve();
+    }
     void* block = nullptr;
-    if (bytes <= kMost && !over()) {
+    if (reserved) {
       block = allocator_->Allocate(block_bytes(c), kBufferAlignment);
       if (!block && cached_bytes_.load(std::memory_order_relaxed) > 0) {
         Trim();
@@ -98,6 +107,7 @@ StatusOr<Ref<Buffer>> Memory::Allocate(std::size_t bytes) {
       }
     }
     if (!block) {
+      if (reserved) live_bytes_.fetch_sub(size);
       std::string message = "out of memory on device " + std::to_string(device_) + ": " +
                             std::to_string(bytes) + " bytes asked for, " +
                             std::to_string(live_bytes_.load()) + " in use";
@@ -107,6 +117,7 @@ StatusOr<Ref<Buffer>> Memory::Allocate(std::size_t bytes) {
     system_allocations_.fetch_add(1, std::memory_order_relaxed);
     buffer = new (std::nothrow) Buffer();
     if (!buffer) {
+      live_bytes_.fetch_sub(size);
       allocator_->Free(block, block_bytes(c), kBufferAlignment);
       return Status(Code::resource_exhausted, "out of memory for the record of a buffer");
     }
@@ -116,7 +127,7 @@ StatusOr<Ref<Buffer>> Memory::Allocate(std::size_t bytes) {
   }
   buffer->bytes_ = bytes;
   buffer->memory_ = Ref<Memory>::Share(this);
-  const std::int64_t live = live_bytes_.fetch_add(size, std::memory_order_relaxed) + size;
+  const std::int64_t live = live_bytes_.load(std::memory_order_relaxed);
   std::int64_t peak = peak_bytes_.load(std::memory_order_relaxed);
   while (live > peak && !peak_bytes_.compare_exchange_weak(peak, live, std::memory_order_relaxed)) {
   }
