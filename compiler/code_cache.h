@@ -49,6 +49,9 @@ class CodeCache {
   /// The same of the step that joins the partial results of a split reduction, [chunks, rows].
   virtual StatusOr<GpuKernel> GetGpuPairwise(ir::Op op, DType dtype, std::int64_t chunks, std::int64_t rows,
                                              const runtime::cuda::GpuDescription& gpu) = 0;
+  /// The code of a launch of an op (runtime/cuda/op_plan.h).
+  virtual StatusOr<std::shared_ptr<const runtime::cuda::GpuCode>> GetGpuOp(
+      const runtime::cuda::OpKernel& kernel, const runtime::cuda::GpuDescription& gpu) = 0;
   /// The code of `kernel`; on the tile tier until it is compiled.
   virtual std::shared_ptr<runtime::KernelCode> Get(const ir::Kernel& kernel) = 0;
   /// Asks for machine code: in the background if there is one, else now. Idempotent and cheap when done.

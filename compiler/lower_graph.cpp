@@ -13,6 +13,7 @@
 #include "compiler/passes/passes.h"
 #include "runtime/cpu/contraction.h"
 #include "runtime/cpu/op_step.h"
+#include "runtime/cuda/op_plan.h"
 
 namespace leat::compiler {
 namespace {
@@ -45,7 +46,7 @@ class Lowering {
       program_.inputs.push_back(b);
       buffer_of_[graph_.parameters[i]] = {b};
     }
-    if (Status s = PlanConvolutions(); !s.ok()) return s;
+    if (Status s = PlanConvolutions(device); !s.ok()) return s;
     for (std::uint32_t n = 0; n < graph_.nodes.size(); ++n) {
       const std::size_t first_step = program_.steps.size();
       device_ = device[n];
@@ -148,6 +149,18 @@ class Lowering {
       return {};
     }
     std::vector<ir::Type> operands;
+    if (kernels_.on_gpu(device_)) {
+      std::vector<std::uint32_t> buffers;
+      for (Value v : node.inputs) {
+        operands.push_back(graph_.type(v));
+        buffers.push_back(BufferOf(v));
+      }
+      StatusOr<runtime::cuda::OpPlan> plan =
+          runtime::cuda::plan_op(node, operands, *options_.devices[device_].gpu);
+      if (!plan.ok()) return plan.status();
+      return kernels_.AddGpuOp(node, *std::move(plan), buffers, buffer_of_[n],
+                               kernels_.AddSource(graph_, node));
+    }
     Step& step = AddStep(std::string(name(node.op)), node);
     for (Value v : node.inputs) {
       operands.push_back(graph_.type(v));
@@ -229,6 +242,11 @@ class Lowering {
     d.y_n_stride = operands[1].column_stride;
     d.y_is_constant = is_constant(graph_, operands[1].base);
     d.exact = options_.exact_contractions;
+    if (kernels_.on_gpu(device_)) {
+      const std::uint32_t buffers[] = {BufferOf(operands[0].base), BufferOf(operands[1].base)};
+      return kernels_.AddGpuOp(node, runtime::cuda::plan_exact_matmul(d, *options_.devices[device_].gpu),
+                               buffers, buffer_of_[n], kernels_.AddSource(graph_, node));
+    }
     StatusOr<runtime::cpu::ContractionPlan> plan = runtime::cpu::plan_matmul(d);
     if (!plan.ok()) return plan.status();
     FinishContraction(n, "matmul", BufferOf(operands[0].base), BufferOf(operands[1].base), buffer_of_[n][0],
@@ -238,12 +256,14 @@ class Lowering {
     return {};
   }
 
-  // Which reorders the convolutions take the place of, before any of them is lowered.
-  Status PlanConvolutions() {
+  // Which reorders the convolutions take the place of, before any of them is lowered. Those on a GPU work on
+  // dense arrays.
+  Status PlanConvolutions(const std::vector<std::uint16_t>& device) {
     const std::vector<std::uint32_t> only_reader = find_only_readers(graph_);
     for (std::uint32_t n = 0; n < graph_.nodes.size(); ++n) {
       const ir::Node& node = graph_.nodes[n];
       if (node.op != Op::convolution || node.type().shape.num_elements() == 0) continue;
+      if (kernels_.on_gpu(device[n])) continue;
       ConvolutionForm form = form_convolution(graph_, n, only_reader);
       if (options_.exact_contractions) form = {describe_convolution(graph_, node), node.inputs[0], {}};
       form.descriptor.exact = options_.exact_contractions;
@@ -266,10 +286,7 @@ class Lowering {
 
   Status LowerConvolution(std::uint32_t n) {
     const auto it = convolutions_.find(n);
-    if (it == convolutions_.end()) {  // no elements
-      AllocateResults(n);
-      return {};
-    }
+    if (it == convolutions_.end()) return LowerOp(n);  // on a GPU, or of no elements
     const auto& [form, plan] = it->second;
     const std::uint32_t result = form.packed.value_or(n);
     AllocateResults(result);

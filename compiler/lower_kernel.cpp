@@ -105,6 +105,35 @@ std::uint32_t KernelLowering::Here(std::uint32_t buffer, runtime::DeviceId devic
   return known->second;
 }
 
+Status KernelLowering::AddGpuOp(const ir::Node& node, runtime::cuda::OpPlan plan,
+                                std::span<const std::uint32_t> operands,
+                                std::span<const std::uint32_t> results, std::uint32_t source) {
+  // Launches, at 1 TB/s.
+  constexpr double kLaunchNs = 4000, kBytesPerNs = 1000;
+  std::vector<std::shared_ptr<const runtime::cuda::GpuCode>> codes;
+  for (const runtime::cuda::OpLaunch& launch : plan.launches) {
+    auto code = code_.GetGpuOp(launch.kernel, *options_.devices[device_].gpu);
+    if (!code.ok()) return code.status().WithNote("for " + options_.devices[device_].name);
+    codes.push_back(*std::move(code));
+  }
+  Step step;
+  step.name = std::string(name(node.op));
+  step.device = device_;
+  step.sources = {source};
+  step.cost_ns = kLaunchNs * static_cast<double>(plan.launches.size());
+  for (std::uint32_t b : operands) step.uses.push_back({Here(b, device_, source), false});
+  for (std::uint32_t b : results) step.uses.push_back({b, true});
+  for (const runtime::Use& use : step.uses)
+    step.cost_ns += static_cast<double>(program_.buffers[use.buffer].bytes) / kBytesPerNs;
+  if (plan.scratch_bytes > 0)
+    step.uses.push_back({AddTemporary({DType::u8, Shape{plan.scratch_bytes}}), true});
+  Status fault(Code::out_of_range, absl::StrCat(step.name, ": an index is out of range"));
+  step.body = runtime::cuda::make_op_launch_step(device_, std::move(plan), std::move(codes), operands.size(),
+                                                 results.size(), std::move(fault));
+  program_.steps.push_back(std::move(step));
+  return {};
+}
+
 Status KernelLowering::Lower(const ir::Graph& body, std::span<const std::uint32_t> inputs,
                              std::span<const std::uint32_t> outputs) {
   const bool empty = std::all_of(body.outputs.begin(), body.outputs.end(),

@@ -9,6 +9,7 @@
 
 #include "compiler/build_kernel.h"
 #include "compiler/compile.h"
+#include "runtime/cuda/op_kernel.h"
 #include "runtime/program/program.h"
 
 namespace leat::compiler {
@@ -31,6 +32,12 @@ class KernelLowering {
   /// A step that copies a buffer to one on another device, one of which is a GPU.
   void AddGpuCopy(std::uint32_t from, std::uint32_t to, std::uint32_t source);
 
+  /// The buffer, or a copy of it, on a device, where one of the two is a GPU.
+  std::uint32_t Here(std::uint32_t buffer, runtime::DeviceId device, std::uint32_t source);
+  /// Appends the step of an op with code of its own on the GPU at hand.
+  Status AddGpuOp(const ir::Node& node, runtime::cuda::OpPlan plan, std::span<const std::uint32_t> operands,
+                  std::span<const std::uint32_t> results, std::uint32_t source);
+
   /// A source for a node; `graph` holds the types of its operands.
   std::uint32_t AddSource(const ir::Graph& graph, const ir::Node& node);
   std::uint32_t AddTemporary(const ir::Type& type);
@@ -38,8 +45,6 @@ class KernelLowering {
  private:
   Status LowerOpByOp(const ir::Graph& body, std::span<const std::uint32_t> inputs,
                      std::span<const std::uint32_t> outputs);
-  /// The buffer, or a copy of it, on the device at hand, where one of the two is a GPU.
-  std::uint32_t Here(std::uint32_t buffer, runtime::DeviceId device, std::uint32_t source);
   std::uint32_t AddOn(runtime::DeviceId device, const ir::Type& type);
   void LowerOp(const ir::Graph& body, const ir::Node& node, std::span<const std::uint32_t> operands,
                std::uint32_t result);

@@ -62,7 +62,7 @@ constexpr Pass kPasses[] = {
      "placed"},
     {"assign_layouts", "keeps activations between convolutions in blocked layouts", has_layouts,
      [](const ir::Graph& g, const CompileOptions& o) {
-       return assign_layouts(g, device_names(o), runtime::cpu::preferred_layouts);
+       return assign_layouts(g, device_names(o), runtime::cpu::preferred_layouts, o.input_devices);
      },
      ""},
     {"eliminate_dead_nodes#3", "drops what blocked layouts made needless",

@@ -132,11 +132,10 @@ class Compiler {
   const CodeOptions& options() const { return options_; }
 
   using GpuCode = runtime::cuda::GpuCode;
-  /// The code for GPUs of `arch`; equal kernels are compiled once, and found on disk by the next process.
-  StatusOr<std::shared_ptr<const GpuCode>> FindGpu(const ir::Kernel& kernel, GpuCode::Order order,
-                                                   const std::string& arch,
-                                                   const std::function<StatusOr<std::string>()>& make_ptx) {
-    std::string key = arch + (order == GpuCode::Order::pairwise ? " pairwise\n" : "\n") + ir::print(kernel);
+  /// The code of this key; equal ones are compiled once, and found on disk by the next process.
+  StatusOr<std::shared_ptr<const GpuCode>> FindGpu(
+      const std::string& key, const std::function<StatusOr<std::string>()>& make_ptx,
+      const std::function<std::shared_ptr<const GpuCode>(std::string image)>& make_code) {
     {
       std::lock_guard lock(mutex_);
       if (std::shared_ptr<const GpuCode> known = gpu_codes_[key].lock()) return known;
@@ -156,7 +155,7 @@ class Compiler {
       image = *std::move(ptx);
       disk_.Store(disk_key, *image);
     }
-    auto code = std::make_shared<const GpuCode>(kernel, order, *std::move(image));
+    std::shared_ptr<const GpuCode> code = make_code(*std::move(image));
     std::lock_guard lock(mutex_);
     found ? ++stats_.disk_hits : ++stats_.compiled;
     ++stats_.kernels;
@@ -243,21 +242,37 @@ class LlvmCodeCache final : public CodeCache {
     return std::shared_ptr<runtime::KernelCode>(entry, &entry->code);
   }
 
+  using GpuCode = runtime::cuda::GpuCode;
   StatusOr<GpuKernel> GetGpu(const ir::Kernel& kernel, std::span<const std::int64_t> sizes,
                              const runtime::cuda::GpuDescription& gpu) override {
-    auto code = compiler_->FindGpu(kernel, runtime::cuda::GpuCode::Order::kernel, gpu.arch,
-                                   [&] { return codegen::kernel_ptx(kernel, gpu.arch); });
+    auto code = compiler_->FindGpu(
+        gpu.arch + "\n" + ir::print(kernel), [&] { return codegen::kernel_ptx(kernel, gpu.arch); },
+        [&](std::string image) {
+          return std::make_shared<const GpuCode>(kernel, GpuCode::Order::kernel, std::move(image));
+        });
     if (!code.ok()) return code.status();
     return GpuKernel{*std::move(code), codegen::launch_geometry(kernel, sizes, gpu)};
   }
 
   StatusOr<GpuKernel> GetGpuPairwise(ir::Op op, DType dtype, std::int64_t chunks, std::int64_t rows,
                                      const runtime::cuda::GpuDescription& gpu) override {
-    auto code =
-        compiler_->FindGpu(codegen::pairwise_kernel(op, dtype), runtime::cuda::GpuCode::Order::pairwise,
-                           gpu.arch, [&] { return codegen::pairwise_ptx(op, dtype, gpu.arch); });
+    const ir::Kernel kernel = codegen::pairwise_kernel(op, dtype);
+    auto code = compiler_->FindGpu(
+        gpu.arch + " pairwise\n" + ir::print(kernel),
+        [&] { return codegen::pairwise_ptx(op, dtype, gpu.arch); },
+        [&](std::string image) {
+          return std::make_shared<const GpuCode>(kernel, GpuCode::Order::pairwise, std::move(image));
+        });
     if (!code.ok()) return code.status();
     return GpuKernel{*std::move(code), codegen::pairwise_geometry(chunks, rows, gpu)};
+  }
+
+  StatusOr<std::shared_ptr<const GpuCode>> GetGpuOp(const runtime::cuda::OpKernel& kernel,
+                                                    const runtime::cuda::GpuDescription& gpu) override {
+    return compiler_->FindGpu(
+        gpu.arch + " op\n" + runtime::cuda::print(kernel),
+        [&] { return codegen::kernel_ptx(kernel, gpu.arch); },
+        [&](std::string image) { return std::make_shared<const GpuCode>(kernel, std::move(image)); });
   }
 
   void Compile(const std::shared_ptr<runtime::KernelCode>& code) override {

@@ -7,6 +7,7 @@
 #include "compiler/codegen/cuda/gpu_plan.h"
 #include "compiler/codegen/cuda/kernel_ptx.h"
 #include "runtime/cpu/node_step.h"
+#include "runtime/cuda/gpu_steps.h"
 #include "runtime/cuda/op_plan.h"
 #include "runtime/program/kernel_code.h"
 
@@ -60,6 +61,22 @@ StatusOr<std::string> launches_text(const OpPlan& plan, const GpuDescription& gp
   return text;
 }
 
+/// What a step on a GPU launches, for the architecture of that GPU.
+std::string launched_text(const runtime::StepBody& body,
+                          std::map<const runtime::cuda::GpuCode*, std::string>& printed,
+                          const std::string& name) {
+  std::string text = "// " + body.ToString() + "\n";
+  for (const auto& code : runtime::cuda::launched_codes(body)) {
+    const auto [known, first] = printed.emplace(code.get(), name);
+    if (first) {
+      text += code->image();
+    } else if (known->second != name) {
+      text += "// the kernel of " + known->second + "\n";
+    }
+  }
+  return text;
+}
+
 /// The last step of a split reduction; its op and sizes are those of its buffers.
 StatusOr<std::string> pairwise_text(const NamedStep& named, const GpuDescription& gpu) {
   const runtime::Step& step = *named.step;
@@ -81,6 +98,7 @@ StatusOr<std::vector<CodeText>> ptx_of(const std::vector<NamedStep>& steps, std:
   if (!gpu.ok()) return gpu.status();
   std::vector<CodeText> parts;
   std::map<const runtime::KernelCode*, std::string> printed;
+  std::map<const runtime::cuda::GpuCode*, std::string> printed_launches;
   std::set<std::string> printed_ops;
   for (const NamedStep& named : steps) {
     CodeText part{named.name, ""};
@@ -98,6 +116,8 @@ StatusOr<std::vector<CodeText>> ptx_of(const std::vector<NamedStep>& steps, std:
       } else {
         part.text += "// the kernel of " + known->second + "\n";
       }
+    } else if (!runtime::cuda::launched_codes(*named.body).empty()) {
+      part.text = launched_text(*named.body, printed_launches, named.name);
     } else if (named.body->kind() == "pairwise") {
       StatusOr<std::string> text = pairwise_text(named, *gpu);
       if (!text.ok()) return text.status();

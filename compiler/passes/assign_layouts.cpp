@@ -237,9 +237,9 @@ class LayoutAssignment {
 }  // namespace
 
 ir::Graph assign_layouts(const ir::Graph& graph, const std::vector<std::string>& device_names,
-                         const Preferred& preferred) {
+                         const Preferred& preferred, const std::vector<std::uint16_t>& input_devices) {
   std::vector<bool> on_cpu;
-  for (const std::uint16_t device : device_of_nodes(graph, device_names)) {
+  for (const std::uint16_t device : device_of_nodes(graph, device_names, input_devices)) {
     on_cpu.push_back(device_names.empty() || device_names[device].starts_with("cpu"));
   }
   std::vector<ConvolutionLayouts> convolutions(graph.nodes.size());

@@ -46,7 +46,7 @@ struct Placement {
 
 /// Gives every node a device and makes each move between devices a `copy` node. An explicit copy decides
 /// where its result is; other nodes go where most of their operands' bytes are, but to device 0 where that is
-/// a GPU ("gpu:0") and they are not loops. Parameters are where `input_devices` says, or on device 0;
+/// a GPU ("gpu:0") that has no code for them. Parameters are where `input_devices` says, or on device 0;
 /// constants everywhere.
 ir::Graph place_nodes(const ir::Graph& graph, const std::vector<std::string>& device_names,
                       const std::vector<std::uint16_t>& input_devices = {},
@@ -64,7 +64,8 @@ std::vector<std::uint16_t> device_of_nodes(const ir::Graph& graph,
 ir::Graph assign_layouts(
     const ir::Graph& graph, const std::vector<std::string>& device_names,
     const std::function<runtime::cpu::ConvolutionLayouts(const runtime::cpu::ConvolutionDescriptor&)>&
-        preferred);
+        preferred,
+    const std::vector<std::uint16_t>& input_devices = {});
 
 /// A value that one part of a fused graph hands to another, and why the two do not run as one.
 struct FusionBoundary {

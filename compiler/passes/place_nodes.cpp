@@ -4,6 +4,7 @@
 #include "absl/container/inlined_vector.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rebuild.h"
+#include "runtime/cuda/op_plan.h"
 
 namespace leat::compiler {
 
@@ -30,9 +31,19 @@ bool runs_in_kernel(const ir::Node& node) {
   return info.elementwise() || info.family == ir::Family::reduce;
 }
 
-// Whether a GPU can run it: what is (part of) a loop kernel.
-bool runs_on_gpu(const ir::Node& node) {
-  return runs_in_kernel(node) || ir::op_info(node.op).family == ir::Family::view;
+// Ok where a GPU has code for it, or why not.
+Status has_gpu_code(const ir::Graph& graph, const ir::Node& node) {
+  if (runs_in_kernel(node) || ir::op_info(node.op).family == ir::Family::view) return {};
+  // A kernel makes random bits; a product takes in views of its operands, whatever their strides.
+  if (node.op == ir::Op::random_bits || node.op == ir::Op::dot_general) return {};
+  std::vector<ir::Type> operands;
+  for (ir::Value v : node.inputs) {
+    operands.push_back(graph.type(v));
+    if (!operands.back().shape.is_static())
+      return Status(Code::unimplemented, std::string(ir::name(node.op)) + " of sizes that are not known");
+  }
+  // Any architecture: they differ in sizes only.
+  return runtime::cuda::plan_op(node, operands, *runtime::cuda::gpu_description("sm_90")).status();
 }
 
 bool is_gpu(const std::string& name) { return name.starts_with("gpu:"); }
@@ -104,6 +115,7 @@ class Placer {
     std::uint16_t wanted = 0;         // by the bytes
     std::int64_t there = 0, all = 0;  // bytes of the operands on `wanted`, and of all
     bool reads = false;               // something that lies on a device
+    Status no_code;                   // why `device` is not the wanted one
   };
   // The device that holds most of what it reads: the fewest bytes are copied. A view counts as what it is of.
   Choice Choose(const ir::Node& node) const {
@@ -122,7 +134,10 @@ class Placer {
       if (bytes[d] + operands[d] > bytes[most] + operands[most]) most = d;
     }
     choice.there = bytes[most];
-    choice.device = is_gpu(names_[choice.wanted]) && !runs_on_gpu(node) ? std::uint16_t{0} : choice.wanted;
+    choice.device = choice.wanted;
+    if (!is_gpu(names_[choice.wanted])) return choice;
+    choice.no_code = has_gpu_code(graph_, node);
+    if (!choice.no_code.ok()) choice.device = 0;
     return choice;
   }
   std::string Reason(std::uint32_t n, const Choice& choice) const {
@@ -132,10 +147,8 @@ class Placer {
                                          : "made anew by every kernel that reads it";
     }
     if (!choice.reads) return "reads nothing that lies on a device: the first one";
-    if (choice.device != choice.wanted) {
-      return std::string(ir::name(node.op)) + " has no code for " + names_[choice.wanted] +
-             ", where its operands are";
-    }
+    if (!choice.no_code.ok())
+      return choice.no_code.message() + "; its operands are on " + names_[choice.wanted];
     if (choice.there == choice.all) return "its operands are there";
     return std::string(2 * choice.there > choice.all ? "most bytes of its operands are there: "
                                                      : "no device has more bytes of its operands: ") +

@@ -26,6 +26,8 @@ class GpuStepBody : public StepBody {
   DeviceId device() const { return device_; }
   /// Pinned memory that the step needs in each run.
   virtual std::size_t pinned_bytes() const { return 0; }
+  /// What it launches, in order.
+  virtual std::vector<std::shared_ptr<const GpuCode>> codes() const { return {}; }
 
  private:
   const DeviceId device_;

@@ -16,8 +16,14 @@ namespace leat::runtime::cuda {
 /// Uses: the memory inputs, then the outputs, as those of a KernelStep. No blocks: nothing is launched.
 std::shared_ptr<const StepBody> make_launch_step(DeviceId device, std::shared_ptr<const GpuCode> code,
                                                  KernelStep::Arguments arguments, LaunchGeometry geometry);
-/// The code that a step launches; null for any other.
-std::shared_ptr<const GpuCode> launched_code(const StepBody& body);
+/// An op with code of its own, launch by launch. Uses: its operands, its results, and scratch memory where
+/// the plan wants some. `fault` poisons the results where the flag is set. REQUIRES: a code per launch.
+std::shared_ptr<const StepBody> make_op_launch_step(DeviceId device, OpPlan plan,
+                                                    std::vector<std::shared_ptr<const GpuCode>> codes,
+                                                    std::size_t operands, std::size_t results, Status fault);
+
+/// What a step launches, in order; none where it launches nothing.
+std::vector<std::shared_ptr<const GpuCode>> launched_codes(const StepBody& body);
 
 struct CopyCost {
   std::shared_ptr<const StepBody> body;

@@ -87,7 +87,7 @@ class LaunchStep final : public GpuStepBody {
     }
     return text;
   }
-  const std::shared_ptr<const GpuCode>& code() const { return code_; }
+  std::vector<std::shared_ptr<const GpuCode>> codes() const override { return {code_}; }
 
  private:
   const std::shared_ptr<const GpuCode> code_;
@@ -104,9 +104,9 @@ std::shared_ptr<const StepBody> make_launch_step(DeviceId device, std::shared_pt
   return std::make_shared<LaunchStep>(device, std::move(code), std::move(arguments), geometry);
 }
 
-std::shared_ptr<const GpuCode> launched_code(const StepBody& body) {
-  const auto* launch = dynamic_cast<const LaunchStep*>(&body);
-  return launch == nullptr ? nullptr : launch->code();
+std::vector<std::shared_ptr<const GpuCode>> launched_codes(const StepBody& body) {
+  if (!body.queued()) return {};
+  return static_cast<const GpuStepBody&>(body).codes();
 }
 
 }  // namespace leat::runtime::cuda

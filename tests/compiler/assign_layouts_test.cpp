@@ -222,6 +222,7 @@ TEST(AssignLayouts, LeavesOtherDevicesAndOtherEnginesAlone) {
   const auto never = [](const ConvolutionDescriptor&) { return ConvolutionLayouts{}; };
   EXPECT_EQ(ir::print(assign_layouts(before, {"cpu:0"}, never)), ir::print(before));
   EXPECT_EQ(ir::print(assign_layouts(before, {"cuda:0"}, eights)), ir::print(before));
+  EXPECT_EQ(ir::print(assign_layouts(before, {"cpu:0", "gpu:0"}, eights, {1, 1})), ir::print(before));
 }
 
 TEST(AssignLayouts, OneDimensionAndThree) {

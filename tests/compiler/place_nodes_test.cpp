@@ -1,5 +1,3 @@
-#include <random>
-
 #include "compiler/passes/passes.h"
 #include "runtime/engine/engine.h"
 #include "tests/compiler/run_program.h"
@@ -69,31 +67,6 @@ TEST(PlaceNodes, AnUnknownDeviceIsAnErrorThatListsTheKnown) {
       << program.status().message();
 }
 
-/// The same graph with every fourth value moved to some device.
-ir::Graph scatter(const ir::Graph& graph, std::uint64_t seed) {
-  std::mt19937_64 random(seed);
-  ir::Graph to(graph.name);
-  to.locations = graph.locations;
-  std::vector<std::vector<ir::Value>> values(graph.nodes.size());
-  std::size_t parameter = 0;
-  for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) {
-    ir::Node node = graph.nodes[n];
-    if (node.op == ir::Op::parameter) {
-      values[n] = {to.AddParameter(graph.parameter_names[parameter++], node.type())};
-    } else {
-      for (ir::Value& v : node.inputs) v = values[v.node][v.result];
-      const auto results = static_cast<std::uint32_t>(node.results.size());
-      const ir::Value v = to.AddUnchecked(std::move(node));
-      for (std::uint32_t r = 0; r < results; ++r) values[n].push_back({v.node, r});
-    }
-    if (random() % 4 != 0) continue;
-    ir::Value& v = values[n][random() % values[n].size()];
-    v = to.Add(ir::Op::copy, {v}, {{ir::Attr::device, kDevices[random() % kDevices.size()]}}).value();
-  }
-  for (ir::Value v : graph.outputs) to.outputs.push_back(values[v.node][v.result]);
-  return to;
-}
-
 // Virtual devices have address spaces of their own: a missing copy reads another device's bytes.
 TEST(PlaceNodes, ValuesThatWanderBetweenDevicesAreRight) {
   using runtime::Ref;
@@ -102,7 +75,7 @@ TEST(PlaceNodes, ValuesThatWanderBetweenDevicesAreRight) {
   int copies = 0;
   for (std::uint64_t seed = 1; seed <= 150; ++seed) {
     SCOPED_TRACE("LEAT_SEED=" + std::to_string(seed));
-    const ir::Graph graph = scatter(testing::random_graph(seed), seed);
+    const ir::Graph graph = testing::move_values(testing::random_graph(seed), kDevices, seed);
     const std::vector<ir::Array> inputs = testing::random_inputs(graph, seed);
     const auto expected = ir::interpret(graph, inputs);
     if (!expected.ok()) continue;

@@ -22,6 +22,10 @@ class TileCodeCache : public compiler::CodeCache {
                                                const runtime::cuda::GpuDescription&) override {
     return Status(Code::unimplemented, "tiles only");
   }
+  StatusOr<std::shared_ptr<const runtime::cuda::GpuCode>> GetGpuOp(
+      const runtime::cuda::OpKernel&, const runtime::cuda::GpuDescription&) override {
+    return Status(Code::unimplemented, "tiles only");
+  }
   void Compile(const std::shared_ptr<runtime::KernelCode>&) override {}
   Status CompileNow(const std::shared_ptr<runtime::KernelCode>&) override { return {}; }
   compiler::CodeStats stats() const override { return {}; }

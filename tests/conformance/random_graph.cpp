@@ -407,6 +407,30 @@ Graph random_graph(std::uint64_t seed, const RandomGraphOptions& options) {
   return Generator(seed, options).Run();
 }
 
+Graph move_values(const Graph& graph, const std::vector<std::string>& devices, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  Graph to(graph.name);
+  to.locations = graph.locations;
+  std::vector<std::vector<Value>> values(graph.nodes.size());
+  std::size_t parameter = 0;
+  for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) {
+    ir::Node node = graph.nodes[n];
+    if (node.op == Op::parameter) {
+      values[n] = {to.AddParameter(graph.parameter_names[parameter++], node.type())};
+    } else {
+      for (Value& v : node.inputs) v = values[v.node][v.result];
+      const auto results = static_cast<std::uint32_t>(node.results.size());
+      const Value v = to.AddUnchecked(std::move(node));
+      for (std::uint32_t r = 0; r < results; ++r) values[n].push_back({v.node, r});
+    }
+    if (random() % 4 != 0) continue;
+    Value& v = values[n][random() % values[n].size()];
+    v = to.Add(Op::copy, {v}, {{Attr::device, devices[random() % devices.size()]}}).value();
+  }
+  for (Value v : graph.outputs) to.outputs.push_back(values[v.node][v.result]);
+  return to;
+}
+
 ir::Array random_array(const Type& type, std::mt19937_64& random) {
   ir::Array array = ir::Array::Zeros(type);
   visit_dtype(type.dtype, [&](auto zero) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <random>
+#include <string>
 #include <vector>
 
 #include "ir/graph.h"
@@ -18,6 +19,9 @@ struct RandomGraphOptions {
 };
 
 ir::Graph random_graph(std::uint64_t seed, const RandomGraphOptions& options = {});
+
+/// The same graph with every fourth value moved to one of the devices.
+ir::Graph move_values(const ir::Graph& graph, const std::vector<std::string>& devices, std::uint64_t seed);
 
 /// Values of the parameters: mostly moderate, now and then 0, -0, NaN, infinities, extremes.
 std::vector<ir::Array> random_inputs(const ir::Graph& graph, std::uint64_t seed);

@@ -43,11 +43,12 @@ TEST(Inspect, CopiesSayWhoWantsThem) {
 
 TEST(Inspect, PlacementSaysWhyOfEachNode) {
   const std::string program =
-      file("placed.leat", R"(graph @placed(%x: f32[64], %y: f32[64]) -> (f32[64], f32[64]) {
+      file("placed.leat",
+           R"(graph @placed(%x: f32[8,8], %y: f32[8,8], %i: i32[], %j: i64[]) -> (f32[8,8], f32[2,2]) {
   %there = copy %x {device="gpu:0"}
   %a = mul %there %there
   %b = add %a %y  // label="mixed"
-  %c = cumulative_sum %a {axis=0}
+  %c = dynamic_slice %a %i %j {sizes=[2,2]}
   return %b, %c
 }
 )");
@@ -60,11 +61,12 @@ TEST(Inspect, PlacementSaysWhyOfEachNode) {
         p["why"].get<std::string>() + "; ";
   }
   EXPECT_EQ(why["mul on gpu:0"], "its operands are there; ");
-  EXPECT_EQ(why["cumulative_sum on cpu:0"], "cumulative_sum has no code for gpu:0, where its operands are; ");
-  EXPECT_EQ(why["copy on cpu:0"], "for add \"mixed\" there; ");  // and the sum has it too
+  const std::string kNoCode =
+      "dynamic_slice with starts of several dtypes has no code for a GPU; its operands are on gpu:0";
+  EXPECT_EQ(why["dynamic_slice on cpu:0"], kNoCode + "; ");
+  EXPECT_EQ(why["copy on cpu:0"], "for add \"mixed\" there; ");  // and the slice has it too
   const Command text = leat("dump '" + program + "' --gpus 1 --stage=placed");
-  EXPECT_THAT(text.out,
-              HasSubstr("  // cpu:0: cumulative_sum has no code for gpu:0, where its operands are\n  %"));
+  EXPECT_THAT(text.out, HasSubstr("  // cpu:0: " + kNoCode + "\n  %"));
   EXPECT_THAT(text.out, HasSubstr("  // gpu:0: the program asks for this copy\n  %"));
 }
 

@@ -28,6 +28,18 @@ std::string op_key(const runtime::Program& program, const runtime::Step& step,
   return key;
 }
 
+// Equal where the code is the same.
+std::string code_key(const runtime::Program& program, const runtime::Step& step,
+                     const runtime::StepBody& body) {
+  std::string key;
+  const auto add = [&](const void* code) {
+    absl::StrAppend(&key, absl::Hex(reinterpret_cast<std::uintptr_t>(code)), " ");
+  };
+  if (const auto* kernel = dynamic_cast<const runtime::KernelStep*>(&body)) add(kernel->code().get());
+  for (const auto& code : runtime::cuda::launched_codes(body)) add(code.get());
+  return key.empty() ? op_key(program, step, body) : key;
+}
+
 class CodeWriter {
  public:
   CodeWriter(compiler::CodeCache& code, DumpCode which, std::string_view arch)
@@ -45,12 +57,7 @@ class CodeWriter {
         const std::string name =
             body == step.body.get() ? step.name : absl::StrCat("on each panel of ", step.name);
         const auto* const kernel = dynamic_cast<const runtime::KernelStep*>(body);
-        const auto launched = runtime::cuda::launched_code(*body);
-        const void* const code = kernel != nullptr ? static_cast<const void*>(kernel->code().get())
-                                                   : static_cast<const void*>(launched.get());
-        const std::string key = code != nullptr
-                                    ? absl::StrCat(absl::Hex(reinterpret_cast<std::uintptr_t>(code)))
-                                    : op_key(*stages->program, step, *body);
+        const std::string key = code_key(*stages->program, step, *body);
         if (const auto it = known.find(key); it != known.end()) {
           stages->of_steps.back().push_back(it->second);
           continue;
@@ -64,7 +71,7 @@ class CodeWriter {
             text.llvm = text_or_reason(code_.LlvmText(ir), ";");
             text.assembly = text_or_reason(code_.AssemblyText(ir), "#");
           }
-          text.ptx = launched ? launched->image() : Ptx({name, stages->program.get(), &step, body});
+          text.ptx = Ptx({name, stages->program.get(), &step, body});
           if (text.llvm.empty() && text.ptx.empty()) continue;  // a copy, a branch, a user's function
           ++kernels_;
           bytes_ += text.llvm.size() + text.assembly.size() + text.ptx.size();

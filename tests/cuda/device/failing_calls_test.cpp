@@ -37,6 +37,9 @@ int run_all(const Context& context, FakeGpu& gpu) {
   came += arrives(y, 2 * 5000.0f);
   came += arrives(total, 12502500.0f);
   came += arrives(cumsum(x, 0) - to_device(cumsum(host, 0), "gpu:0"), 5000.0f);
+  const Tensor ones = reshape(slice(x, {{0, 64}}), {8, 8}) * 0 + 1;
+  const Tensor rows = to_device(arange(8, DType::i64), "gpu:0");
+  came += arrives(gather(sort(matmul(ones, ones), 1), rows, 0), 8.0f);
   EXPECT_TRUE(arrives(host * 3, 3 * 4999.0f));  // the host works on
   return came;
 }
@@ -60,7 +63,7 @@ TEST_P(FailingCall, IsAnErrorOfWhatNeededIt) {
       Context context(options);
       context.SetTracing(true);  // which calls more
       Context::Scope scope(context);
-      EXPECT_EQ(run_all(context, gpu), 4);
+      EXPECT_EQ(run_all(context, gpu), 5);
     }
     calls = gpu.driver().calls()[entry];
   }

@@ -17,8 +17,8 @@ class GpuContext : public ::testing::Test {
     return context_->Dump(std::span(&t, 1), stage).value();
   }
   FakeGpu gpu_{{.devices = 2}};
-  std::unique_ptr<Context> context_ = std::make_unique<Context>(
-      ContextOptions{.workers = 2, .gpu_devices = 2, .cuda_driver = LEAT_FAKE_CUDA});
+  std::unique_ptr<Context> context_ = std::make_unique<Context>(ContextOptions{
+      .workers = 2, .gpu_devices = 2, .cuda_driver = LEAT_FAKE_CUDA, .exact_contractions = true});
   Context::Scope scope_{*context_};
 };
 
@@ -66,10 +66,76 @@ TEST_F(GpuContext, TwoDevicesAndTheHostTakeTurns) {
 
 TEST_F(GpuContext, WhatAGpuHasNoCodeForRunsOnTheHostInSight) {
   const Tensor x = to_device(arange(64, DType::f32), "gpu:0");
-  const Tensor y = cumsum(x * 2, 0) + 1;
-  EXPECT_EQ(y.data<float>()[63], 63 * 64 + 1);
-  const std::string program = Dump(cumsum(x * 3, 0) + 1, "program");
+  context_->RegisterCustom("twice", [](std::span<const CustomArray> in, std::span<const CustomArray> out) {
+    for (std::size_t i = 0; i < 64; ++i) out[0].as<float>()[i] = 2 * in[0].as<float>()[i];
+    return Status();
+  });
+  const auto f = [&](float by) { return custom("twice", {x * by}, {DType::f32, {64}}) + 1; };
+  EXPECT_EQ(f(1).data<float>()[63], 63 * 2 + 1);
+  const std::string program = Dump(f(3), "program");
   EXPECT_NE(program.find("from the device"), std::string::npos) << program;
+  EXPECT_NE(
+      Dump(f(3), "placed").find("// cpu:0: custom_call has no code for a GPU; its operands are on gpu:0"),
+      std::string::npos)
+      << Dump(f(3), "placed");
+}
+
+TEST_F(GpuContext, OpsWithCodeOfTheirOwnRunThereInOneProgram) {
+  Generator random(11);
+  const Tensor x = random.normal({6, 40}).wait(), w = random.normal({40, 24}).wait();
+  const Tensor image = random.normal({2, 3, 9, 9}).wait(), taps = random.normal({4, 3, 3, 3}).wait();
+  const Tensor rows = tensor({std::int64_t{5}, std::int64_t{0}, std::int64_t{3}});
+  const auto f = [](const Tensor& a, const Tensor& b, const Tensor& i, const Tensor& t, const Tensor& r) {
+    const Tensor product = relu(matmul(a, b));
+    const Tensor order = sort(gather(product, r, 0), 1) + cumsum(gather(product, r, 0), 1);
+    return std::vector<Tensor>{order, argmax(order, 1), relu(conv(i, t)), top_k(order, 3).values};
+  };
+  const std::vector<Tensor> want = f(x, w, image, taps, rows);
+  const auto there = [](const Tensor& t) { return to_device(t, "gpu:0"); };
+  const std::vector<Tensor> got = f(there(x), there(w), there(image), there(taps), there(rows));
+  const std::string program = Dump(got[0], "program");
+  EXPECT_EQ(program.find("from the device"), std::string::npos) << program;
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    if (i == 1) {
+      EXPECT_EQ(got[i].to_vector<std::int64_t>(), want[i].to_vector<std::int64_t>());
+    } else {
+      EXPECT_EQ(got[i].to_vector<float>(), want[i].to_vector<float>()) << i;
+    }
+  }
+}
+
+TEST_F(GpuContext, AnIndexOutsidePoisonsWhatDependsOnIt) {
+  const Tensor x = to_device(arange(10, DType::f32), "gpu:0").wait();
+  const Tensor bad = gather(x, to_device(arange(11, DType::i64), "gpu:0"), 0) + 1, good = cumsum(x, 0);
+  eval(bad, good);
+  EXPECT_EQ(good.data<float>()[9], 45);
+  try {
+    bad.wait();
+    FAIL() << "nothing was thrown";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), Code::out_of_range);
+    EXPECT_NE(std::string(e.what()).find("gather: an index is out of range"), std::string::npos) << e.what();
+    EXPECT_NE(std::string(e.what()).find("gpu_context_test.cpp:"), std::string::npos) << e.what();
+  }
+  EXPECT_EQ(gather(x, arange(10, DType::i64), 0).data<float>()[9], 9);  // the device goes on
+}
+
+TEST_F(GpuContext, ARunThatIsStoppedComesToRest) {
+  const Tensor x = to_device(arange(4000, DType::f32), "gpu:0").wait();
+  for (int i = 0; i < 20; ++i) {
+    std::stop_source source;
+    Tensor y = x;
+    for (int k = 0; k < 10; ++k) y = cumsum(sort(y * 1.5f, 0), 0) - 1;
+    eval(std::span<const Tensor>(&y, 1), {.stop = source.get_token()});
+    if (i % 2 == 0) std::this_thread::sleep_for(std::chrono::microseconds(100 * i));
+    source.request_stop();
+    try {
+      y.wait();
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), Code::cancelled) << e.what();
+    }
+  }
+  EXPECT_EQ(cumsum(x, 0).data<float>()[2], 3);
 }
 
 TEST_F(GpuContext, BranchesTakeStreamsOfTheirOwnAndTheProgramShowsIt) {

@@ -16,6 +16,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "runtime/cuda/driver_abi.h"
 
@@ -47,6 +48,8 @@ class FakeDriver {
   /// Where the host finds [address, address + bytes) of a device, or of pinned memory; null where there is no
   /// such memory. For launches.
   virtual void* HostAddress(std::uint64_t address, std::size_t bytes) = 0;
+  /// The whole block that holds an address: where the host finds it, and its bytes; null where there is none.
+  virtual std::pair<void*, std::size_t> HostBlock(std::uint64_t address) = 0;
   /// The `nth` call of `entry` ("cuMemAlloc") from now on, from 1, fails with `result`, once.
   virtual void FailCall(const std::string& entry, int nth, runtime::cuda::CuResult result) = 0;
   /// The device fails as after an illegal access of the `nth` launch from now on.

@@ -44,6 +44,13 @@ void* State::HostAddress(std::uint64_t address, std::size_t bytes) {
   return block == nullptr ? nullptr : block->host + (address - begin);
 }
 
+std::pair<void*, std::size_t> State::HostBlock(std::uint64_t address) {
+  const std::lock_guard lock(mutex);
+  const FakeMemory::Block* block = memory.Find(address, 1);
+  if (block == nullptr) return {nullptr, 0};
+  return {block->host, block->bytes};
+}
+
 void State::FailCall(const std::string& entry, int nth, CuResult result) {
   const std::lock_guard lock(mutex);
   failures_[entry] = {nth, result};

@@ -50,6 +50,7 @@ class State final : public FakeDriver {
     launch_ = std::move(launch);
   }
   void* HostAddress(std::uint64_t address, std::size_t bytes) override;
+  std::pair<void*, std::size_t> HostBlock(std::uint64_t address) override;
   void FailCall(const std::string& entry, int nth, CuResult result) override;
   void FailLaunch(int nth, CuResult result) override;
   std::map<std::string, std::int64_t> calls() const override {

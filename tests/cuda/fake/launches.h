@@ -1,4 +1,5 @@
-// What launches on the fake GPU do: the arithmetic of the kernel that was loaded, by the tile evaluator.
+// What launches on the fake GPU do: loop kernels by the tile evaluator, ops with code of their own on the
+// emulated GPU.
 //
 //   FakeGpu gpu({.devices = 2});                         // resets the fake driver
 //   Context context(gpu.options());  gpu.Serve(context.state()->engine());
@@ -6,10 +7,14 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
+#include "compiler/codegen/cuda/kernel_ptx.h"
 #include "runtime/cpu/pairwise_step.h"
 #include "runtime/cpu/tile.h"
 #include "runtime/cuda/gpu.h"
 #include "runtime/engine/engine.h"
+#include "tests/cuda/emulator.h"
 #include "tests/cuda/fake/load.h"
 
 namespace leat::fake_cuda {
@@ -19,6 +24,39 @@ class NoContext final : public runtime::StepContext {
   void Poison(std::size_t, const Status&, std::size_t) override {}
   bool stopping() const override { return false; }
 };
+
+/// A launch of an op: its IR, on the emulated GPU.
+inline std::string run_op(FakeDriver& fake, const FakeLaunch& launch, const runtime::cuda::OpKernel& op) {
+  static auto* const kMutex = new std::mutex;
+  static auto* const kKnown = new std::map<std::string, std::unique_ptr<emulator::EmulatedKernel>>;
+  const std::lock_guard lock(*kMutex);
+  std::unique_ptr<emulator::EmulatedKernel>& kernel = (*kKnown)[runtime::cuda::print(op)];
+  if (kernel == nullptr) {
+    const auto text = compiler::codegen::kernel_gpu_llvm_text(op, "sm_90");
+    if (!text.ok()) return text.status().ToString();
+    auto loaded = emulator::EmulatedKernel::Load(*text);
+    if (!loaded.ok()) return loaded.status().ToString();
+    kernel = *std::move(loaded);
+  }
+  std::vector<std::uint64_t> words(op.words());
+  std::memcpy(words.data(), launch.parameters, 8 * words.size());
+  std::vector<emulator::Region> memory;
+  for (std::size_t k = 0; k < words.size(); k = k == 0 ? op.kNumbers + op.numbers : k + 1) {
+    void* const begin = fake.HostBlock(words[k]).first;
+    if (begin == nullptr) continue;  // of no elements, or the emulator finds out
+    const std::size_t bytes = fake.HostBlock(words[k]).second;
+    words[k] = reinterpret_cast<std::uint64_t>(fake.HostAddress(words[k], 1));
+    bool known = false;
+    for (const emulator::Region& region : memory) known = known || region.begin == begin;
+    if (!known) memory.push_back({begin, bytes, "block"});
+  }
+  runtime::cuda::LaunchGeometry geometry;
+  geometry.blocks = launch.blocks;
+  geometry.threads = launch.threads;
+  geometry.shared_bytes = launch.shared_bytes;
+  geometry.flags = words[runtime::cuda::ParameterLayout::kFlags];
+  return kernel->Run(geometry, words, std::move(memory));
+}
 
 /// Runs a launch of `code` whose parameter block is `block`, with every address replaced by the fake's.
 inline std::string run_launch(FakeDriver& fake, const runtime::cuda::GpuCode& code, const std::byte* block) {
@@ -81,8 +119,11 @@ class FakeGpu {
       for (int d = 0; d < e->devices(); ++d) {
         const runtime::cuda::Gpu* gpu = e->gpu(static_cast<runtime::DeviceId>(d));
         if (gpu == nullptr) continue;
-        if (const auto code = gpu->CodeOf(launch.function))
-          return run_launch(*fake, *code, launch.parameters);
+        const auto code = gpu->CodeOf(launch.function);
+        if (code == nullptr) continue;
+        return code->order() == runtime::cuda::GpuCode::Order::op
+                   ? run_op(*fake, launch, code->op())
+                   : run_launch(*fake, *code, launch.parameters);
       }
       return "a function that no device has loaded";
     });
