@@ -31,6 +31,9 @@ struct CodeStats {
   std::uint64_t disk_hits = 0;
   std::uint64_t disk_rejected = 0;  // cache files that were corrupt, truncated or of another key
   std::uint64_t failures = 0;       // kernels that LLVM could not compile (they stay on the tile tier)
+  std::uint64_t linked = 0;         // kernels for GPUs that nvJitLink made machine code of
+  std::uint64_t link_failures = 0;  // those that it did not take: the driver compiles their PTX
+  std::string link_failure;         // the last of them
   double compile_seconds = 0;
 };
 

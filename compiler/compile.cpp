@@ -16,8 +16,13 @@ DeviceDescription describe_gpu_device(int number, const runtime::cuda::GpuDescri
   DeviceDescription device;
   device.name = "gpu:" + std::to_string(number);
   device.workers = gpu.multiprocessors;
+  // One GFLOP/s is one operation in a ns.
+  device.flops_per_ns = static_cast<double>(gpu.f32_gflops) / std::max(1, gpu.multiprocessors);
+  device.most_bytes_per_ns = static_cast<double>(gpu.memory_gb_per_s);
+  device.bytes_per_ns = device.most_bytes_per_ns / std::max(1, gpu.multiprocessors);
   device.launch_ns = 4000;
-  device.copy_bytes_per_ns = 20;
+  // A worker fills and empties pinned blocks beside the transfers (runtime/cuda/gpu_copy_step.cpp).
+  device.copy_bytes_per_ns = std::min(static_cast<double>(gpu.copy_gb_per_s), device.copy_bytes_per_ns);
   device.copy_latency_ns = 10'000;
   device.gpu = gpu;
   return device;

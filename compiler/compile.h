@@ -19,7 +19,7 @@ namespace leat::compiler {
 
 struct Pass;            // compiler/pipeline.h
 struct FusionBoundary;  // compiler/passes/passes.h
-struct Placement;       // the same
+struct Placements;      // the same
 
 /// When kernels get machine code.
 enum class Tier : std::uint8_t {
@@ -32,10 +32,11 @@ enum class Tier : std::uint8_t {
 struct DeviceDescription {
   std::string name = "cpu:0";
   int workers = 1;
-  double flops_per_ns = 50;      // f32, one worker
-  double bytes_per_ns = 10;      // memory bandwidth, all workers
-  double launch_ns = 300;        // fixed cost of a step
-  double copy_bytes_per_ns = 5;  // to another device
+  double flops_per_ns = 50;        // of f32 products, one worker
+  double bytes_per_ns = 10;        // memory bandwidth, one worker
+  double most_bytes_per_ns = 100;  // the same, all workers
+  double launch_ns = 300;          // fixed cost of a step
+  double copy_bytes_per_ns = 8;    // to another device
   double copy_latency_ns = 2000;
   std::optional<runtime::cuda::GpuDescription> gpu{};  // its kernels are compiled for this; none: a CPU
 };
@@ -53,6 +54,9 @@ struct CompileOptions {
   Tier tier = Tier::automatic;
   std::vector<DeviceDescription> devices = {DeviceDescription{}};
   std::vector<runtime::DeviceId> input_devices{};  // where each input is; those that are not named: cpu:0
+  /// Where the program does not say on which device a node runs, estimates decide (passes/choose_devices.h);
+  /// false: the place of its operands does.
+  bool place_automatically = false;
   /// Called with each stage as it is reached: "graph", "optimized", "placed", "fused".
   std::function<void(std::string_view stage, const ir::Graph&)> observe;
   /// Called behind each pass of pipeline(), in order. One that could change nothing was not run: then both
@@ -61,7 +65,7 @@ struct CompileOptions {
   /// Gets the values that fused regions exchange with their neighbours, and why these run apart.
   std::vector<FusionBoundary>* boundaries = nullptr;
   /// Gets where each node of the graph "placed" is, and why; nothing where there is one device.
-  std::vector<Placement>* placements = nullptr;
+  Placements* placements = nullptr;
   /// The function behind custom_call's target; null means not found.
   std::function<const ir::CustomFunction*(std::string_view target)> custom_call;
 };

@@ -1,6 +1,7 @@
 #include "compiler/cost_model.h"
 
 #include <algorithm>
+#include <cstdio>
 
 namespace leat::compiler {
 
@@ -43,6 +44,19 @@ std::int64_t grain_for(std::int64_t units, double cost_ns) {
   const double grain = kTaskNs * static_cast<double>(units) / cost_ns;
   if (grain >= static_cast<double>(units)) return units;
   return std::max<std::int64_t>(static_cast<std::int64_t>(grain), 1);
+}
+
+std::string time_text(double ns) {
+  static constexpr const char* kUnits[] = {"ns", "us", "ms", "s"};
+  std::size_t u = 0;
+  for (; ns >= 999.5 && u + 1 < std::size(kUnits); ++u) ns /= 1000;
+  char text[32];
+  std::snprintf(text, sizeof text,
+                ns >= 99.95 || u == 0 ? "%.0f %s"
+                : ns >= 9.995         ? "%.1f %s"
+                                      : "%.2f %s",
+                ns, kUnits[u]);
+  return text;
 }
 
 }  // namespace leat::compiler

@@ -32,6 +32,17 @@ bool has_layouts(const ir::Graph& graph, const CompileOptions& options) {
   return !options.exact_contractions && has_op(graph, ir::Op::convolution);
 }
 
+ir::Graph place(const ir::Graph& graph, const CompileOptions& options) {
+  const std::vector<std::string> names = device_names(options);
+  if (!options.place_automatically)
+    return place_nodes(graph, names, options.input_devices, options.placements);
+  const DevicePlan plan =
+      choose_devices(graph, options.devices, options.input_devices, options.placements != nullptr);
+  ir::Graph placed = place_nodes(graph, names, options.input_devices, options.placements, &plan);
+  if (options.placements != nullptr) options.placements->summary = summarize(plan, names);
+  return placed;
+}
+
 bool simplifies(const ir::Graph&, const CompileOptions& options) { return options.simplify; }
 bool has_dead(const ir::Graph& graph, const CompileOptions&) { return has_dead_nodes(graph); }
 ir::Graph eliminate_dead(const ir::Graph& graph, const CompileOptions&) {
@@ -56,10 +67,7 @@ constexpr Pass kPasses[] = {
     {"eliminate_dead_nodes#2", "drops what the rewrites left behind", has_dead, eliminate_dead, "optimized"},
     {"place_nodes", "gives every node a device and puts copies between devices",
      [](const ir::Graph&, const CompileOptions& o) { return o.devices.size() > 1; },
-     [](const ir::Graph& g, const CompileOptions& o) {
-       return place_nodes(g, device_names(o), o.input_devices, o.placements);
-     },
-     "placed"},
+     [](const ir::Graph& g, const CompileOptions& o) { return place(g, o); }, "placed"},
     {"assign_layouts", "keeps activations between convolutions in blocked layouts", has_layouts,
      [](const ir::Graph& g, const CompileOptions& o) {
        return assign_layouts(g, device_names(o), runtime::cpu::preferred_layouts, o.input_devices);

@@ -203,6 +203,7 @@ compiler::CompileOptions ContextState::compile_options() {
   compiler::CompileOptions o;
   o.exact_contractions = options_.exact_contractions;
   o.fuse = options_.fuse;
+  o.place_automatically = options_.placement == PlacementPolicy::automatic;
   o.tier = options_.tier == Tier::tiles          ? compiler::Tier::tiles
            : options_.tier == Tier::machine_code ? compiler::Tier::machine_code
                                                  : compiler::Tier::automatic;
@@ -259,6 +260,8 @@ ContextStats ContextState::stats() const {
   s.kernels = c.kernels;
   s.llvm_runs = c.compiled;
   s.disk_hits = c.disk_hits;
+  s.cubins = c.linked;
+  s.link_failures = c.link_failures;
   s.compile_seconds = c.compile_seconds;
   s.recomputed_bytes = recomputed_bytes.load(std::memory_order_relaxed);
   s.auto_flushes = auto_flushes.load(std::memory_order_relaxed);

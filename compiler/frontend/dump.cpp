@@ -96,6 +96,7 @@ StatusOr<std::string> render(const View& view, const DumpOptions& what, const St
 
 /// The text of the stage "placed", with where each node is and why on a line above it.
 View with_reasons(View view, const std::vector<std::string>& devices) {
+  if (!view.note.empty()) view.header = "// " + view.note + "\n" + view.header;
   for (ViewNode& node : view.nodes) {
     if (node.why.empty() || node.text.empty()) continue;
     node.text = "  // " + devices[node.device] + ": " + node.why + "\n" + node.text;

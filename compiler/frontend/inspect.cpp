@@ -211,14 +211,21 @@ void describe_memory(const Program& program, Inspection& seen) {
                    [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
 }
 
-void describe_placement(const ir::Graph& placed, const std::vector<compiler::Placement>& placements,
-                        Inspection& seen) {
+void describe_placement(const ir::Graph& placed, const compiler::Placements& all, Inspection& seen) {
+  const std::vector<compiler::Placement>& placements = all.nodes;
+  seen.placement_summary = all.summary;
   const std::vector<std::string> names = ir::value_names(placed);
   for (std::size_t n = 0; n < placements.size(); ++n) {
     const ir::Node& node = placed.nodes[n];
     if (!is_listed(node)) continue;
-    const auto& [device, why] = placements[n];
-    seen.placements.push_back({names[n], std::string(ir::name(node.op)), seen.devices[device], why});
+    const auto& [device, why, estimates] = placements[n];
+    seen.placements.push_back({names[n], std::string(ir::name(node.op)), seen.devices[device], why, {}});
+    for (std::size_t d = 0; estimates != nullptr && d < estimates->size(); ++d) {
+      const compiler::DeviceEstimate& e = (*estimates)[d];
+      if (!e.runs) continue;
+      seen.placements.back().estimates.push_back(
+          {seen.devices[d], e.run_ns, e.copies_ns, e.start_ns, e.finish_ns, e.rest_ns});
+    }
     if (node.op != ir::Op::copy) continue;
     seen.copies.push_back({placed.ToString(node.type()), seen.devices[placements[node.inputs[0].node].device],
                            seen.devices[device], why, bytes_of(node.type())});
@@ -235,7 +242,7 @@ StatusOr<Inspection> inspect(const ir::Graph& graph, compiler::CompileOptions op
   seen.name = graph.name;
   for (const compiler::DeviceDescription& device : options.devices) seen.devices.push_back(device.name);
   std::vector<compiler::FusionBoundary> boundaries;
-  std::vector<compiler::Placement> placements;
+  compiler::Placements placements;
   ir::Graph fused;
   options.tier = compiler::Tier::tiles;
   options.boundaries = &boundaries;

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
+#include "compiler/cost_model.h"
 #include "leat/inspect.h"
 
 namespace leat {
@@ -30,20 +31,8 @@ std::string quantity(double x, const char* unit) {
   while (!s.empty() && s.back() == ' ') s.pop_back();
   return s;
 }
+using compiler::time_text;
 std::string bytes_text(double bytes) { return quantity(bytes, "B"); }
-
-std::string time_text(double ns) {
-  static constexpr const char* kUnits[] = {"ns", "us", "ms", "s"};
-  std::size_t u = 0;
-  for (; ns >= 999.5 && u + 1 < std::size(kUnits); ++u) ns /= 1000;
-  char text[32];
-  std::snprintf(text, sizeof text,
-                ns >= 99.95 || u == 0 ? "%.0f %s"
-                : ns >= 9.995         ? "%.1f %s"
-                                      : "%.2f %s",
-                ns, kUnits[u]);
-  return text;
-}
 
 std::string ratio_text(double x) {
   char text[32];
@@ -241,6 +230,7 @@ std::string Inspection::ToString(int rows) const {
                     ", the only device\n");
   } else {
     s += "placement\n";
+    if (!placement_summary.empty()) absl::StrAppend(&s, "  ", placement_summary, "\n");
     for (const std::string& device : devices) absl::StrAppend(&s, placement_text(*this, device));
     for (std::size_t k = 0; k < limit(copies.size()); ++k) {
       const Copy& c = copies[k];
@@ -340,7 +330,16 @@ std::string Inspection::ToJson() const {
   j["placements"] = Json::array();
   for (const Placement& p : placements) {
     j["placements"].push_back({{"node", p.node}, {"op", p.op}, {"device", p.device}, {"why", p.why}});
+    for (const PlacementEstimate& e : p.estimates) {
+      j["placements"].back()["estimates"].push_back({{"device", e.device},
+                                                     {"run_ns", e.run_ns},
+                                                     {"copies_ns", e.copies_ns},
+                                                     {"start_ns", e.start_ns},
+                                                     {"finish_ns", e.finish_ns},
+                                                     {"rest_ns", e.rest_ns}});
+    }
   }
+  if (!placement_summary.empty()) j["placement_summary"] = placement_summary;
   j["copies"] = Json::array();
   for (const Copy& c : copies) {
     j["copies"].push_back(

@@ -5,9 +5,11 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "compiler/passes/choose_devices.h"
 #include "ir/graph.h"
 #include "runtime/cpu/contraction.h"
 
@@ -42,15 +44,21 @@ ir::Graph normalize_contractions(const ir::Graph& graph);
 struct Placement {
   std::uint16_t device = 0;
   std::string why;  // "most bytes of its operands are there: 4096 of 4104"
+  /// By device, where estimates decided; nodes of one kernel share them.
+  std::shared_ptr<const std::vector<DeviceEstimate>> estimates;
+};
+struct Placements {
+  std::vector<Placement> nodes;
+  std::string summary;  // where estimates decided: what they promise, and what one device alone does
 };
 
 /// Gives every node a device and makes each move between devices a `copy` node. An explicit copy decides
-/// where its result is; other nodes go where most of their operands' bytes are, but to device 0 where that is
-/// a GPU ("gpu:0") that has no code for them. Parameters are where `input_devices` says, or on device 0;
-/// constants everywhere.
+/// where its result is; other nodes go where `plan` says, or else where most of their operands' bytes are,
+/// but to device 0 where that is a GPU ("gpu:0") that has no code for them. Parameters are where
+/// `input_devices` says, or on device 0; constants everywhere.
 ir::Graph place_nodes(const ir::Graph& graph, const std::vector<std::string>& device_names,
-                      const std::vector<std::uint16_t>& input_devices = {},
-                      std::vector<Placement>* placements = nullptr);
+                      const std::vector<std::uint16_t>& input_devices = {}, Placements* placements = nullptr,
+                      const DevicePlan* plan = nullptr);
 /// Where each node of a placed graph is.
 std::vector<std::uint16_t> device_of_nodes(const ir::Graph& graph,
                                            const std::vector<std::string>& device_names,

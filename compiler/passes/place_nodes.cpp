@@ -2,6 +2,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
+#include "compiler/passes/device_rules.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rebuild.h"
 #include "runtime/cuda/op_plan.h"
@@ -18,20 +19,19 @@ std::uint16_t device_number(const std::vector<std::string>& names, const std::st
   return 0;
 }
 
-// Constants, iotas and views of them: a kernel makes them anew wherever it runs.
+}  // namespace
+
 bool is_everywhere(const ir::Graph& graph, const ir::Node& node, const std::vector<bool>& everywhere) {
   if (node.op == ir::Op::constant || node.op == ir::Op::iota) return true;
   return ir::op_info(node.op).family == ir::Family::view && everywhere[node.inputs[0].node] &&
          graph.nodes[node.inputs[0].node].results.size() == 1;
 }
 
-// Whether `node` becomes (part of) a kernel, whose body takes in what is everywhere.
 bool runs_in_kernel(const ir::Node& node) {
   const ir::OpInfo& info = ir::op_info(node.op);
   return info.elementwise() || info.family == ir::Family::reduce;
 }
 
-// Ok where a GPU has code for it, or why not.
 Status has_gpu_code(const ir::Graph& graph, const ir::Node& node) {
   if (runs_in_kernel(node) || ir::op_info(node.op).family == ir::Family::view) return {};
   // A kernel makes random bits; a product takes in views of its operands, whatever their strides.
@@ -45,6 +45,8 @@ Status has_gpu_code(const ir::Graph& graph, const ir::Node& node) {
   // Any architecture: they differ in sizes only.
   return runtime::cuda::plan_op(node, operands, *runtime::cuda::gpu_description("sm_90")).status();
 }
+
+namespace {
 
 bool is_gpu(const std::string& name) { return name.starts_with("gpu:"); }
 
@@ -60,14 +62,15 @@ std::vector<std::uint16_t> devices_of_parameters(const ir::Graph& graph,
 class Placer {
  public:
   Placer(const ir::Graph& graph, const std::vector<std::string>& names,
-         const std::vector<std::uint16_t>& input_devices, std::vector<Placement>* placements)
+         const std::vector<std::uint16_t>& input_devices, Placements* placements, const DevicePlan* plan)
       : graph_(graph),
         names_(names),
         rebuild_(graph),
         device_(devices_of_parameters(graph, input_devices)),
         everywhere_(graph.nodes.size(), false),
         bytes_(graph.nodes.size(), 0),
-        placements_(placements) {}
+        placements_(placements),
+        plan_(plan) {}
 
   ir::Graph Run() {
     for (std::uint32_t n = 0; n < graph_.nodes.size(); ++n) {
@@ -86,8 +89,10 @@ class Placer {
         Say(device_[n], [] { return std::string("the program asks for this copy"); });
         continue;
       }
-      const Choice choice = Choose(node);
-      device_[n] = choice.device;
+      const bool planned =
+          plan_ != nullptr && plan_->nodes[n].why != DeviceChoice::Why::operands && ReadsSomewhere(node);
+      const Choice choice = planned ? Choice() : Choose(node);
+      device_[n] = planned ? plan_->nodes[n].device : choice.device;
       absl::InlinedVector<ir::Value, 3> inputs;
       for (ir::Value v : node.inputs) {
         const bool anywhere = everywhere_[v.node] && runs_in_kernel(node);
@@ -95,7 +100,9 @@ class Placer {
       }
       const ir::Value made = rebuild_.Copy(n);
       rebuild_.to().nodes[made.node].inputs = std::move(inputs);
-      Say(device_[n], [&] { return Reason(n, choice); });
+      Say(device_[n], [&] { return planned ? Planned(n) : Reason(n, choice); });
+      if (placements_ != nullptr && planned && !plan_->estimates.empty())
+        placements_->nodes.back().estimates = plan_->estimates[plan_->nodes[n].task];
     }
     return rebuild_.Finish();
   }
@@ -108,6 +115,12 @@ class Placer {
     return type.shape.is_static()
                ? type.shape.num_elements() * static_cast<std::int64_t>(byte_size(type.dtype))
                : 0;
+  }
+
+  // Whether some operand lies on a device, by which device_of_nodes knows where the node is.
+  bool ReadsSomewhere(const ir::Node& node) const {
+    return std::any_of(node.inputs.begin(), node.inputs.end(),
+                       [&](ir::Value v) { return !everywhere_[v.node]; });
   }
 
   struct Choice {
@@ -154,12 +167,25 @@ class Placer {
                                                      : "no device has more bytes of its operands: ") +
            std::to_string(choice.there) + " of " + std::to_string(choice.all);
   }
+  std::string Planned(std::uint32_t n) const {
+    const DeviceChoice& choice = plan_->nodes[n];
+    switch (choice.why) {
+      case DeviceChoice::Why::requested: return "computed from what the program copies there";
+      case DeviceChoice::Why::host: return "control flow and functions of the program stay on the host";
+      case DeviceChoice::Why::operands:
+      case DeviceChoice::Why::estimate: break;
+    }
+    if (choice.task != n) return "part of one kernel: with " + Name(graph_.nodes[choice.task]);
+    return std::string(plan_->winner == DevicePlan::kMixed ? "soonest here: "
+                                                           : "the program is soonest with all of it here: ") +
+           explain_estimates(*plan_->estimates[n], choice.device, names_);
+  }
   // Of the node that was added last.
   template <class Text>
   void Say(std::uint16_t device, Text why) {
     if (placements_ == nullptr) return;
-    placements_->resize(rebuild_.to().nodes.size());
-    placements_->back() = {device, why()};
+    placements_->nodes.resize(rebuild_.to().nodes.size());
+    placements_->nodes.back() = {device, why(), nullptr};
   }
 
   // The value on a device: itself, a copy, or, of a view that is no smaller than what it is of, the view of a
@@ -196,7 +222,8 @@ class Placer {
   std::vector<bool> everywhere_;
   std::vector<std::int64_t> bytes_;  // of each node's first result; of a view, of the least that it is of
   absl::flat_hash_map<std::pair<std::uint64_t, std::uint16_t>, ir::Value> made_;
-  std::vector<Placement>* const placements_;  // null: nobody asks
+  Placements* const placements_;  // null: nobody asks
+  const DevicePlan* const plan_;  // null: the place of the operands decides
 };
 
 }  // namespace
@@ -224,10 +251,11 @@ std::vector<std::uint16_t> device_of_nodes(const ir::Graph& graph,
 }
 
 ir::Graph place_nodes(const ir::Graph& graph, const std::vector<std::string>& device_names,
-                      const std::vector<std::uint16_t>& input_devices, std::vector<Placement>* placements) {
-  if (placements != nullptr) placements->clear();
+                      const std::vector<std::uint16_t>& input_devices, Placements* placements,
+                      const DevicePlan* plan) {
+  if (placements != nullptr) *placements = {};
   if (device_names.size() <= 1) return graph;
-  return Placer(graph, device_names, input_devices, placements).Run();
+  return Placer(graph, device_names, input_devices, placements, plan).Run();
 }
 
 }  // namespace leat::compiler

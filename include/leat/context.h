@@ -38,6 +38,12 @@ enum class Tier : std::uint8_t {
   machine_code,  // before the first run
 };
 
+/// On which device a node runs, where no to_device says; the bits are the same.
+enum class PlacementPolicy : std::uint8_t {
+  operands,   // where most bytes of its operands are: nothing moves that was not asked to
+  automatic,  // where estimates of computing and copying have it done soonest; leat::dump says why
+};
+
 struct ContextOptions {
   // Of the engine that the Context makes, see EngineOptions.
   int workers = 0;                       // threads that compute at once; 0: as many as this process may use
@@ -50,23 +56,26 @@ struct ContextOptions {
   bool synchronous = false;              // debug: eval() waits, so that an error appears where it is caused
   std::shared_ptr<StepSchedule> schedule{};  // debug: the order of steps; implies synchronous
   // Its own.
-  bool exact_contractions = false;         // no library contractions: bits that never depend on the machine
-  Tier tier = Tier::automatic;             // when kernels get machine code
-  bool fuse = true;                        // debug: false keeps every op a step of its own
-  std::string cache_folder{};              // machine code kept between processes; empty: none
-  int vector_bits = 0;                     // 0: the widest of the host; 128, 256, 512
-  std::int64_t plan_cache_entries = 1024;  // plans kept for reuse
+  bool exact_contractions = false;  // no library contractions: bits that never depend on the machine
+  Tier tier = Tier::automatic;      // when kernels get machine code
+  PlacementPolicy placement = PlacementPolicy::operands;  // where there are several devices
+  bool fuse = true;                                       // debug: false keeps every op a step of its own
+  std::string cache_folder{};                             // machine code kept between processes; empty: none
+  int vector_bits = 0;                                    // 0: the widest of the host; 128, 256, 512
+  std::int64_t plan_cache_entries = 1024;                 // plans kept for reuse
   std::int64_t auto_flush_depth =
       65'536;  // a pending graph deeper than this is evaluated by itself; 0: never
 };
 
 struct ContextStats {
-  std::uint64_t runs = 0;       // graphs run
-  std::uint64_t plans = 0;      // structures planned
-  std::uint64_t plan_hits = 0;  // runs that found their plan
-  std::uint64_t kernels = 0;    // distinct kernels
-  std::uint64_t llvm_runs = 0;  // kernels compiled to machine code in this process
-  std::uint64_t disk_hits = 0;  // kernels found in the cache folder
+  std::uint64_t runs = 0;           // graphs run
+  std::uint64_t plans = 0;          // structures planned
+  std::uint64_t plan_hits = 0;      // runs that found their plan
+  std::uint64_t kernels = 0;        // distinct kernels
+  std::uint64_t llvm_runs = 0;      // kernels compiled to machine code in this process
+  std::uint64_t disk_hits = 0;      // kernels found in the cache folder
+  std::uint64_t cubins = 0;         // kernels for GPUs that nvJitLink made machine code of, beside LLVM
+  std::uint64_t link_failures = 0;  // those that it did not take: the driver compiles them
   double compile_seconds = 0;
   std::uint64_t recomputed_bytes = 0;  // computed again because nobody kept them
   std::int64_t bytes_live = 0;         // these two: of the engine

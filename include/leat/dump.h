@@ -14,16 +14,19 @@
 //
 //   {"format": "leat-dump", "version": 1, "name": "mlp", "devices": ["cpu:0", ...],
 //    "passes": [{"name", "what", "ran", "nodes_before", "nodes_after"}],
-//    "stages": [{"stage": "graph", "nodes": [NODE...], "edges": [EDGE...], "groups": [GROUP...]}, ...],
+//    "stages": [{"stage": "graph", "nodes": [NODE...], "edges": [EDGE...], "groups": [GROUP...],
+//                "note": of "placed", what automatic placement promises}, ...],
 //    "memory": {"peak_bytes", "arena_bytes": [per device], "buffers": [BUFFER...]},
 //    "bodies": [{"of": "%5", "role": "body", and all of the above: the stages of a sub-graph}],
 //    "kernels": [{"id": "k0", "name", "llvm", "asm", "ptx"}], "code_left_out": why some have none}
 //   NODE    {"id": "%12" (as in the text; "s3": step 3), "kind": "parameter" | "constant" | "op" | "fused" |
 //           "step" | "output", "op", "title", "types", "text", "label", "scope", "at": "file:line", "body",
 //           "bytes", "group"; of steps "cost_ns", "device" and "kernels"; of nodes of "placed", where there
-//           are several devices, "device" and "why"; "origins": ids of the nodes of the stage "graph" that it
-//           came from; of steps "made_of": ids of the nodes of the stage "fused" that it computes; of nodes
-//           of "graph" "gone": the pass that left nothing of it}; members that are empty are left out
+//           are several devices, "device" and "why", and where automatic placement decided "estimates":
+//           [{"device": number, "run_ns", "copies_ns", "start_ns", "finish_ns", "rest_ns"}]; "origins": ids
+//           of the nodes of the stage "graph" that it came from; of steps "made_of": ids of the nodes of the
+//           stage "fused" that it computes; of nodes of "graph" "gone": the pass that left nothing of it};
+//           members that are empty are left out
 //   EDGE    {"from": id, "to": id, "types", "cause": "reuse", ... where it is no use}
 //   GROUP   {"id": 3, "parent": 0, "kind": "root" | "scope" | "repeat" | "instance", "name", "path"}
 //   BUFFER  {"id": "b4", "kind": "input" | "output" | "constant" | "temporary", "types", "bytes", "device",

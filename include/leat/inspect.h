@@ -72,10 +72,18 @@ struct Inspection {
     std::string type, from, to, why;
     std::int64_t bytes = 0;
   };
+  struct PlacementEstimate {  // in ns from the start of the program
+    std::string device;
+    double run_ns = 0;     // of the kernel that the node is part of
+    double copies_ns = 0;  // of its operands from elsewhere
+    double start_ns = 0, finish_ns = 0;
+    double rest_ns = 0;  // what must follow it, at best
+  };
   struct Placement {   // of a node of the stage "placed" that is no parameter and no constant
     std::string node;  // "%7", as that stage prints it
     std::string op;    // "add"
     std::string device, why;
+    std::vector<PlacementEstimate> estimates;  // of the devices it could be on, where these decided
   };
   struct Holder {  // of memory at the peak
     std::string type;
@@ -92,6 +100,7 @@ struct Inspection {
   std::vector<Boundary> boundaries;
   std::vector<std::string> devices;
   std::vector<Placement> placements;  // empty where there is one device
+  std::string placement_summary;      // of automatic placement: its estimate, and that of each device alone
   std::vector<Copy> copies;
   std::optional<Roofline> roofline;
 

@@ -29,7 +29,11 @@ StatusOr<GpuDescription> describe_device(const Driver& driver, int ordinal) {
   }
   if (!failure.ok()) return failure;
   if (!gpu.ok()) return gpu;
+  gpu->device_sm = sm;
+  const int usual = gpu->multiprocessors;
   gpu->multiprocessors = attribute(kMultiprocessorCount);
+  for (std::int64_t* gflops : {&gpu->f32_gflops, &gpu->f64_gflops, &gpu->f16_gflops})
+    *gflops = *gflops * gpu->multiprocessors / usual;
   gpu->threads_per_multiprocessor = attribute(kThreadsPerMultiprocessor);
   gpu->blocks_per_multiprocessor = attribute(kBlocksPerMultiprocessor);
   gpu->shared_per_multiprocessor = attribute(kSharedPerMultiprocessor);

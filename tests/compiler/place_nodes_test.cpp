@@ -1,5 +1,5 @@
 #include "compiler/passes/passes.h"
-#include "runtime/engine/engine.h"
+#include "tests/compiler/run_on_engine.h"
 #include "tests/compiler/run_program.h"
 
 namespace leat::compiler {
@@ -69,8 +69,6 @@ TEST(PlaceNodes, AnUnknownDeviceIsAnErrorThatListsTheKnown) {
 
 // Virtual devices have address spaces of their own: a missing copy reads another device's bytes.
 TEST(PlaceNodes, ValuesThatWanderBetweenDevicesAreRight) {
-  using runtime::Ref;
-  using runtime::Value;
   auto engine = runtime::Engine::Create({.workers = 2, .cpu_devices = 3}).value();
   int copies = 0;
   for (std::uint64_t seed = 1; seed <= 150; ++seed) {
@@ -89,28 +87,8 @@ TEST(PlaceNodes, ValuesThatWanderBetweenDevicesAreRight) {
     const auto program = compile(graph, options, code);
     ASSERT_TRUE(program.ok()) << program.status().ToString() << ir::print(graph);
     for (const runtime::Step& step : (*program)->steps) copies += step.name == "copy" ? 1 : 0;
-    runtime::RunRequest request;
-    request.program = *program;
-    for (const ir::Array& a : inputs) {
-      Ref<runtime::Buffer> buffer = engine->Allocate(a.byte_count()).value();
-      if (a.byte_count() > 0) std::memcpy(buffer->data(), a.bytes.get(), a.byte_count());
-      request.inputs.push_back(Value::Ready(std::move(buffer)));
-    }
-    std::vector<Ref<Value>> outputs;
-    for (std::size_t o = 0; o < graph.outputs.size(); ++o) outputs.push_back(Value::Pending());
-    request.outputs = outputs;
-    const Ref<runtime::Run> run = engine->Submit(std::move(request));
-    ASSERT_TRUE(run->Wait().ok());
-    ASSERT_TRUE(run->status().ok()) << run->status().ToString();
-    for (std::size_t o = 0; o < outputs.size(); ++o) {
-      ir::Array actual = ir::Array::Zeros((*expected)[o].type);
-      ASSERT_EQ(outputs[o]->state(), Value::State::ready);
-      if (actual.byte_count() > 0) {
-        std::memcpy(actual.bytes.get(), outputs[o]->buffer()->data(), actual.byte_count());
-      }
-      ASSERT_EQ(testing::compare_bits((*expected)[o], actual), "") << "output " << o << "\n"
-                                                                   << runtime::print(**program);
-    }
+    ASSERT_EQ(testing::difference(expected, testing::run_on_engine(*engine, graph, *program, inputs)), "")
+        << runtime::print(**program);
   }
   EXPECT_GT(copies, 150);
 }

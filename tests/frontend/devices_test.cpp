@@ -63,6 +63,27 @@ TEST_F(Devices, ThePlacedStageShowsTheCopies) {
   EXPECT_NE(text.find("cpu:1"), std::string::npos) << text;
 }
 
+TEST(PlacedAutomatically, ExpressionsHaveTheirBits) {
+  const auto compute = [](PlacementPolicy placement) {
+    Context context({.workers = 2, .cpu_devices = 3, .exact_contractions = true, .placement = placement});
+    Context::Scope scope(context);
+    Generator random(5);
+    const Tensor x = random.normal({200, 200}), w = random.normal({200, 200});
+    std::vector<Tensor> branches;
+    for (int k = 0; k < 4; ++k) branches.push_back(tanh(matmul(matmul(x, w) * (k + 1), w)));
+    const Tensor y = branches[0] + branches[1] * branches[2] - branches[3];
+    const std::string placed = context.Dump(std::span(&y, 1), "placed").value();
+    const Tensor again = sum(y.wait() * 2, {1});  // of values wherever they were left
+    return std::tuple(y.to_vector<float>(), again.to_vector<float>(), placed);
+  };
+  const auto [y, again, by_operands] = compute(PlacementPolicy::operands);
+  const auto [same, same_again, placed] = compute(PlacementPolicy::automatic);
+  EXPECT_EQ(y, same);
+  EXPECT_EQ(again, same_again);
+  EXPECT_EQ(by_operands.find("copy"), std::string::npos) << by_operands;
+  EXPECT_NE(placed.find("copy"), std::string::npos) << placed;
+}
+
 TEST_F(Devices, AnUnknownOneIsAnErrorAtTheLine) {
   const Tensor x = arange(3, DType::f32);
   try {

@@ -70,6 +70,43 @@ TEST(Inspect, PlacementSaysWhyOfEachNode) {
   EXPECT_THAT(text.out, HasSubstr("  // gpu:0: the program asks for this copy\n  %"));
 }
 
+TEST(Inspect, AutomaticPlacementShowsTheEstimatesThatDecided) {
+  std::string text = "graph @large(%a0: f32[2048,2048]) -> (f32[2048,2048]) {\n";
+  for (int k = 0; k < 12; ++k) text += "%a" + std::to_string(k + 1) + " = sin %a" + std::to_string(k) + "\n";
+  const std::string program = file("large.leat", text + "return %a12\n}\n");
+  const std::string call = " '" + program + "' --gpus 1 --placement=automatic --workers 2";
+  const Command placed = leat("dump" + call + " --stage=placed");
+  ASSERT_EQ(placed.code, 0) << placed.err;
+  EXPECT_THAT(placed.out, ::testing::StartsWith("// placed by estimates: "));
+  EXPECT_THAT(placed.out, HasSubstr("; all on cpu:0: "));
+  EXPECT_THAT(placed.out, HasSubstr("  // gpu:0: for sin there\n"));
+  EXPECT_THAT(placed.out, HasSubstr("  // gpu:0: part of one kernel: with sin\n"));
+  EXPECT_THAT(placed.out, HasSubstr("  // gpu:0: soonest here: done at "));
+  EXPECT_THAT(placed.out, HasSubstr(", copies "));
+  EXPECT_THAT(placed.out, HasSubstr("; cpu:0: done at "));
+  const nlohmann::json page = nlohmann::json::parse(leat("dump" + call + " --format=json").out);
+  int found = 0;
+  for (const auto& stage : page["stages"]) {
+    if (stage["stage"] != "placed") continue;
+    EXPECT_THAT(stage["note"].get<std::string>(), HasSubstr("placed by estimates: "));
+    for (const auto& node : stage["nodes"]) {
+      if (node["op"] != "sin") continue;
+      ++found;
+      ASSERT_EQ(node["estimates"].size(), 2u);
+      EXPECT_LT(node["estimates"][1]["finish_ns"].get<double>(),
+                node["estimates"][0]["finish_ns"].get<double>());
+      EXPECT_GT(node["estimates"][1]["copies_ns"].get<double>(), 0);
+    }
+  }
+  EXPECT_EQ(found, 12);
+  const Command c = leat("inspect" + call + " --roofline=none");
+  EXPECT_THAT(c.out, HasSubstr("placed by estimates: "));
+  EXPECT_THAT(c.out, HasSubstr("soonest here: "));
+  EXPECT_THAT(leat("inspect" + call + " --roofline=none --json").out, HasSubstr("\"placement_summary\""));
+  // Without it nothing moves.
+  EXPECT_THAT(leat("dump '" + program + "' --gpus 1 --stage=placed").out, ::testing::Not(HasSubstr("copy")));
+}
+
 TEST(Inspect, ModelsHaveNamesAndJson) {
   const Command c = leat("inspect " + kModel + " --roofline=none --json");
   ASSERT_EQ(c.code, 0) << c.err;

@@ -1,10 +1,11 @@
-// Schedules and memory plans (rows 8 and 11 of the table).
+// Schedules, placement and memory plans (rows 8, 10 and 11 of the table).
 //
-//   schedule_bench [--json] [--rows=8,11] [--rounds=15] [WORD...]
+//   schedule_bench [--json] [--rows=8,10,11] [--rounds=15] [WORD...]
 //
 // Row 8: a layered graph of steps of 10 us to 1 ms, of several kinds, each calibrated in every round with all
-// cores busy, against max(critical path, work / threads). Row 11: peak bytes of planned programs against the
-// best sequential order that a search finds, and their makespan against that of plans without reuse.
+// cores busy, against max(critical path, work / threads). Row 10: what placing a node over three devices
+// takes, by its operands and by estimates. Row 11: peak bytes of planned programs against the best sequential
+// order that a search finds, and their makespan against that of plans without reuse.
 #include <atomic>
 #include <cmath>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <random>
 
 #include "compiler/compile.h"
+#include "compiler/passes/passes.h"
 #include "ir/parser.h"
 #include "leat/leat.h"
 #include "runtime/engine/engine.h"
@@ -293,6 +295,60 @@ void bench_memory(const Bench& bench, const std::string& name, Tensor (*make)(Ge
   bytes("no reuse", apart->peak_bytes);
 }
 
+/// `count` sums and products, each of two of the 20 values before it.
+ir::Graph layered_graph(int count) {
+  std::mt19937 random(3);
+  ir::Graph graph("layered");
+  std::vector<ir::Value> values;
+  const ir::Type type{DType::f32, {64, 64}};
+  for (const char* name : {"x", "y"}) values.push_back(graph.AddParameter(name, type));
+  for (int k = 0; k < count; ++k) {
+    const auto pick = [&] {
+      return values[values.size() - 1 - random() % std::min<std::size_t>(20, values.size())];
+    };
+    if (k % 2 == 0) {
+      values.push_back(graph.Add(ir::Op::add, {pick(), pick()}).value());
+    } else {
+      values.push_back(graph
+                           .Add(ir::Op::dot_general, {pick(), pick()},
+                                {{ir::Attr::batch_x, std::vector<std::int64_t>{}},
+                                 {ir::Attr::batch_y, std::vector<std::int64_t>{}},
+                                 {ir::Attr::contract_x, std::vector<std::int64_t>{1}},
+                                 {ir::Attr::contract_y, std::vector<std::int64_t>{0}}})
+                           .value());
+    }
+  }
+  graph.outputs = {values.back()};
+  return graph;
+}
+
+void bench_placement(const Bench& bench) {
+  std::vector<compiler::DeviceDescription> devices(2);
+  devices[1].name = "cpu:1";
+  devices.push_back(compiler::describe_gpu_device(0, *runtime::cuda::gpu_description("sm_90")));
+  std::vector<std::string> names;
+  for (const compiler::DeviceDescription& device : devices) names.push_back(device.name);
+  for (const int count : {1'000, 10'000, 100'000}) {
+    const std::string work = "placing " + std::to_string(count) + " nodes over 3 devices";
+    if (!bench.Wants(10, work)) continue;
+    const ir::Graph graph = layered_graph(count);
+    const auto time = [&](const char* who, const std::function<void()>& run) {
+      std::vector<double> samples;
+      for (int round = -1; round < bench.rounds(); ++round) {
+        const double begin = now_us();
+        run();
+        if (round >= 0) samples.push_back((now_us() - begin) * 1e3 / count);
+      }
+      bench.Report(10, work, who, spread(samples), "ns/node");
+    };
+    time("leat", [&] {
+      const compiler::DevicePlan plan = compiler::choose_devices(graph, devices);
+      compiler::place_nodes(graph, names, {}, nullptr, &plan);
+    });
+    time("leat, by operands", [&] { compiler::place_nodes(graph, names); });
+  }
+}
+
 }  // namespace
 }  // namespace leat::bench
 
@@ -300,6 +356,7 @@ int main(int argc, char** argv) {
   using namespace leat::bench;
   const Bench bench(argc, argv);
   bench_makespan(bench);
+  bench_placement(bench);
   bench_memory(bench, "transformer", transformer);
   bench_memory(bench, "random graph", random_graph);
   return 0;

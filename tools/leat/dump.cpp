@@ -25,6 +25,7 @@ struct Options {
   int workers = 2;
   int devices = 1;
   int gpus = 0;
+  std::string placement = "operands";
   bool fuse = true;
   bool exact = false;
 };
@@ -33,6 +34,7 @@ compiler::CompileOptions compile_options(const Options& options) {
   compiler::CompileOptions compile;
   compile.fuse = options.fuse;
   compile.exact_contractions = options.exact;
+  compile.place_automatically = options.placement == kAutomaticPlacement;
   const runtime::cuda::GpuDescription gpu = *runtime::cuda::gpu_description(options.what.arch);
   compile.devices =
       describe_devices(options.devices, options.workers, {static_cast<std::size_t>(options.gpus), gpu});
@@ -211,6 +213,7 @@ void add_dump_command(CLI::App& app, Status* status) {
   command->add_option("--gpus", o->gpus, "and for gpu:0, ... of --arch, to which the program copies")
       ->check(CLI::Range(0, 64))
       ->capture_default_str();
+  add_placement_option(command, &o->placement);
   command->add_flag("!--no-fuse", o->fuse, "one op per kernel");
   command->add_flag("--exact-contractions", o->exact, "bit-equal to the interpreter");
   command->footer(
@@ -222,6 +225,8 @@ void add_dump_command(CLI::App& app, Status* status) {
       "         leat dump examples/programs/mlp.leat --size n=32 --diff graph optimized\n"
       "         leat dump examples/programs/mlp.leat --size n=32 --stage=program --focus relu --depth 1\n"
       "         leat dump examples/programs/mlp.leat --size n=32 --stage=ptx --arch=sm_80\n"
+      "         leat dump examples/programs/mlp.leat --size n=8192 --gpus 1 --placement=automatic "
+      "--stage=placed\n"
       "         leat dump model.onnx --size batch=1 --stage=fused --format=svg -o model.svg");
   command->callback([o, status] {
     check(o.get());

@@ -20,6 +20,7 @@ struct InspectOptions {
   int workers = 0;
   int devices = 1;
   int gpus = 0;
+  std::string placement = "operands";
   std::string arch = "sm_90";
   int rows = 12;
   bool fuse = true;
@@ -80,6 +81,7 @@ Status inspect(const InspectOptions& options) {
   compiler::CompileOptions compile;
   compile.fuse = options.fuse;
   compile.exact_contractions = options.exact;
+  compile.place_automatically = options.placement == kAutomaticPlacement;
   const runtime::cuda::GpuDescription gpu = *runtime::cuda::gpu_description(options.arch);
   compile.devices = describe_devices(options.devices, context.worker_count(),
                                      {static_cast<std::size_t>(options.gpus), gpu});
@@ -111,6 +113,7 @@ void add_inspect_command(CLI::App& app, Status* status) {
   command->add_option("--arch", o->arch, "the GPU that --gpus are; none is needed")
       ->check(CLI::IsMember({"sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_90a"}))
       ->capture_default_str();
+  add_placement_option(command, &o->placement);
   command->add_flag("!--no-fuse", o->fuse, "one op per kernel");
   command->add_flag("--exact-contractions", o->exact, "bit-equal to the interpreter");
   command->add_option("--rows", o->rows, "rows of each table; 0: all")

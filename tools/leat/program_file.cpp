@@ -169,6 +169,16 @@ Status write_output(const std::string& path, const std::string& text) {
   return Status(Code::failed_precondition, absl::StrCat(path, ": cannot write: ", std::strerror(errno)));
 }
 
+void add_placement_option(CLI::App* command, std::string* placement) {
+  command
+      ->add_option(
+          "--placement", *placement,
+          "where nodes run that no copy puts somewhere: operands (where their bytes are) or automatic "
+          "(where estimates have them done soonest; --stage=placed of dump shows these)")
+      ->check(CLI::IsMember({"operands", kAutomaticPlacement}))
+      ->capture_default_str();
+}
+
 std::vector<compiler::DeviceDescription> describe_devices(
     int count, int workers, const std::vector<runtime::cuda::GpuDescription>& gpus) {
   std::vector<compiler::DeviceDescription> devices(static_cast<std::size_t>(count));

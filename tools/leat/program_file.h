@@ -46,6 +46,10 @@ Status write_output(const std::string& path, const std::string& text);
 /// "name=value" split. Throws BadCall where it is not of that form.
 std::pair<std::string, std::string> split_pair(const std::string& text, std::string_view what);
 
+/// The option --placement, for commands that plan for several devices.
+void add_placement_option(CLI::App* command, std::string* placement);
+inline constexpr const char* kAutomaticPlacement = "automatic";
+
 /// cpu:0 and virtual CPUs, each with so many workers, then gpu:0, ... as described.
 std::vector<compiler::DeviceDescription> describe_devices(
     int count, int workers, const std::vector<runtime::cuda::GpuDescription>& gpus = {});

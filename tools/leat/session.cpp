@@ -19,6 +19,7 @@ void add_session_options(CLI::App* command, SessionOptions* o) {
       ->add_option("--gpus", o->gpus, "GPUs to use, as gpu:0, ...; what the program copies there runs there")
       ->check(CLI::Range(0, 64))
       ->capture_default_str();
+  add_placement_option(command, &o->placement);
   command->add_option("--tier", o->tier, "tiles, automatic or machine_code")
       ->check(CLI::IsMember({"tiles", "automatic", "machine_code"}))
       ->capture_default_str();
@@ -73,6 +74,7 @@ StatusOr<std::unique_ptr<Session>> Session::Open(const SessionOptions& options) 
   session->code = compiler::make_code_cache({});
   compiler::CompileOptions& compile = session->compile_options;
   compile.exact_contractions = options.exact;
+  compile.place_automatically = options.placement == kAutomaticPlacement;
   compile.tier = options.tier == "tiles"       ? compiler::Tier::tiles
                  : options.tier == "automatic" ? compiler::Tier::automatic
                                                : compiler::Tier::machine_code;

@@ -17,6 +17,7 @@ struct SessionOptions {
   int workers = 0;
   int devices = 1;
   int gpus = 0;
+  std::string placement = "operands";
   bool exact = false;
   std::string tier = "machine_code";
   std::shared_ptr<StepSchedule> schedule;  // of run; null: none

@@ -49,6 +49,7 @@ Json stage_json(const View& view, const Shown& shown, const Stages& stages) {
   const auto visible = [&](std::uint32_t n) { return shown.of_node[n] != Shown::kHidden; };
   Json stage;
   stage["stage"] = view.stage;
+  put(&stage, "note", view.note);
   Json nodes = Json::array(), edges = Json::array(), all_groups = Json::array();
   std::size_t steps = 0;
   for (std::uint32_t n = 0; n < view.nodes.size(); ++n) {
@@ -70,6 +71,16 @@ Json stage_json(const View& view, const Shown& shown, const Stages& stages) {
     if (!node.why.empty()) {
       out["device"] = node.device;
       out["why"] = node.why;
+      for (std::size_t d = 0; node.estimates != nullptr && d < node.estimates->size(); ++d) {
+        const compiler::DeviceEstimate& e = (*node.estimates)[d];
+        if (!e.runs) continue;
+        out["estimates"].push_back({{"device", d},
+                                    {"run_ns", e.run_ns},
+                                    {"copies_ns", e.copies_ns},
+                                    {"start_ns", e.start_ns},
+                                    {"finish_ns", e.finish_ns},
+                                    {"rest_ns", e.rest_ns}});
+      }
     }
     if (node.kind == ViewNode::Kind::step) {
       out["cost_ns"] = node.cost_ns;

@@ -28,11 +28,13 @@ void link_steps(const View& fused, const runtime::Program& program, View* view) 
   }
 }
 
-void place(const std::vector<compiler::Placement>& placements, View* view) {
-  for (std::size_t n = 0; n < placements.size(); ++n) {
+void place(const compiler::Placements& placements, View* view) {
+  view->note = placements.summary;
+  for (std::size_t n = 0; n < placements.nodes.size(); ++n) {
     ViewNode& node = view->nodes[n];
-    node.device = placements[n].device;
-    node.why = placements[n].why;
+    node.device = placements.nodes[n].device;
+    node.why = placements.nodes[n].why;
+    node.estimates = placements.nodes[n].estimates;
   }
 }
 
@@ -82,7 +84,7 @@ StatusOr<Stages> see(const ir::Graph& graph, compiler::CompileOptions options, c
   std::vector<bool> present(own.nodes.size(), true);
   for (const compiler::DeviceDescription& device : options.devices) stages.devices.push_back(device.name);
   ir::Graph fused;
-  std::vector<compiler::Placement> placements;
+  compiler::Placements placements;
   options.placements = &placements;
   options.observe = [&](std::string_view stage, const ir::Graph& g) {
     stages.views.push_back(view_of(g, stage, constants));

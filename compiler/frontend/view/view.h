@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "compiler/compile.h"
+#include "compiler/passes/choose_devices.h"
 #include "ir/graph.h"
 #include "runtime/program/program.h"
 
@@ -28,12 +29,13 @@ struct ViewNode {
   std::string types;  // of its results: "f32[8,4], i64[8]"
   std::string text;   // its lines in the text form, without those of its sub-graphs
   std::string label, scope;
-  std::string at;                       // "train.cpp:41", or "" where that is unknown
-  std::string body;                     // text of the sub-graphs or kernels in it
-  std::int64_t bytes = 0;               // of its results; of a step: read and written
-  double cost_ns = 0;                   // of a step: the estimate, on one worker
-  std::uint16_t device = 0;             // of a step, and of a node of "placed"
-  std::string why;                      // it is on its device; "" but in "placed" with several devices
+  std::string at;            // "train.cpp:41", or "" where that is unknown
+  std::string body;          // text of the sub-graphs or kernels in it
+  std::int64_t bytes = 0;    // of its results; of a step: read and written
+  double cost_ns = 0;        // of a step: the estimate, on one worker
+  std::uint16_t device = 0;  // of a step, and of a node of "placed"
+  std::string why;           // it is on its device; "" but in "placed" with several devices
+  std::shared_ptr<const std::vector<compiler::DeviceEstimate>> estimates;  // by device, where these decided
   std::vector<std::uint32_t> origins;   // nodes of the first view, ascending
   std::vector<std::uint32_t> made_of;   // of a step: nodes of the view "fused", ascending
   std::vector<std::string> body_names;  // names of the graphs that `text` refers to: "@kernel0"
@@ -49,6 +51,7 @@ struct ViewEdge {
 struct View {
   std::string stage;
   std::string header, footer;  // the text around the nodes' lines; the footer has the results
+  std::string note;            // of "placed": what automatic placement promises
   std::vector<std::pair<std::string, std::string>> bodies;  // sub-graphs behind it: name and text
   std::vector<ViewNode> nodes;                              // in a topological order
   std::size_t elided = 0;                                   // constants

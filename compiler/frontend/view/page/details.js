@@ -75,9 +75,16 @@ leat.Details = class {
     if (bars) entry("measured", `${leat.time(bars.reduce((s, b) => s + b.end_us - b.begin_us, 0))} in ${bars.length} ${bars.length === 1 ? "part" : "parts"}`);
     if (item.kind === "step") entry("device", this.page.model.device(item.device));
     if (item.why) entry("device", `${this.page.model.device(item.device)}: ${item.why}`);
+    if (item.stage.note) entry("placement", item.stage.note);
     entry("label", item.label);
     entry("scope", item.scope);
     if (item.gone) entry("gone", `after ${item.gone}`);
+    if (item.estimates) {
+      const us = (ns) => leat.time(ns / 1e3);
+      put("h3", "placement (estimates)");
+      table([[["device", "run", "copies", "start", "finish", "then"]], ...item.estimates.map((e) =>
+        [[this.page.model.device(e.device), us(e.run_ns), us(e.copies_ns), us(e.start_ns), us(e.finish_ns), us(e.rest_ns)]])]);
+    }
     const bodies = this.page.model.bodiesOf(item);
     if (bodies.length > 0) {
       put("h3", "its graphs");

@@ -5,6 +5,7 @@ const leat = {};
 leat.Stage = class {
   constructor(data, index, model) {
     this.name = data.stage;
+    this.note = data.note;
     this.model = model;
     this.index = index;
     this.nodes = data.nodes;
