@@ -14,6 +14,7 @@
 #include "compiler/codegen/jit.h"
 #include "compiler/codegen/kernel_object.h"
 #include "compiler/codegen/target.h"
+#include "runtime/cuda/jit_link.h"
 #include "runtime/engine/trace.h"
 
 namespace leat::compiler {
@@ -132,10 +133,13 @@ class Compiler {
   const CodeOptions& options() const { return options_; }
 
   using GpuCode = runtime::cuda::GpuCode;
-  /// The code of this key; equal ones are compiled once, and found on disk by the next process.
+  /// The code of this key for `gpu`; equal ones are compiled once, and found on disk by the next process.
   StatusOr<std::shared_ptr<const GpuCode>> FindGpu(
-      const std::string& key, const std::function<StatusOr<std::string>()>& make_ptx,
+      const std::string& what, const runtime::cuda::GpuDescription& gpu,
+      const std::function<StatusOr<std::string>()>& make_ptx,
       const std::function<std::shared_ptr<const GpuCode>(std::string image)>& make_code) {
+    const runtime::cuda::JitLinker* const linker = Linker(gpu);
+    const std::string key = (linker != nullptr ? "cubin " : "ptx ") + gpu.arch + what;
     {
       std::lock_guard lock(mutex_);
       if (std::shared_ptr<const GpuCode> known = gpu_codes_[key].lock()) return known;
@@ -145,14 +149,15 @@ class Compiler {
       std::lock_guard lock(mutex_);
       if (std::shared_ptr<const GpuCode> known = gpu_codes_[key].lock()) return known;
     }
-    const std::string disk_key = key + "LLVM " + codegen::llvm_version() + " emitter " + kEmitterVersion;
+    const std::string disk_key = key + "LLVM " + codegen::llvm_version() + " emitter " + kEmitterVersion +
+                                 (linker != nullptr ? " nvJitLink " + linker->version() : "");
     const auto begin = std::chrono::steady_clock::now();
     std::optional<std::string> image = disk_.Find(disk_key);
     const bool found = image.has_value();
     if (!found) {
       StatusOr<std::string> ptx = make_ptx();
       if (!ptx.ok()) return ptx.status();
-      image = *std::move(ptx);
+      image = linker != nullptr ? LinkOrKeep(*linker, *std::move(ptx), gpu.arch) : *std::move(ptx);
       disk_.Store(disk_key, *image);
     }
     std::shared_ptr<const GpuCode> code = make_code(*std::move(image));
@@ -174,6 +179,30 @@ class Compiler {
   }
 
  private:
+  /// Null where the driver compiles PTX: nvJitLink is absent, or what it makes would not run there.
+  const runtime::cuda::JitLinker* Linker(const runtime::cuda::GpuDescription& gpu) {
+    if (!runtime::cuda::takes_cubins(gpu)) return nullptr;
+    std::lock_guard lock(linker_mutex_);
+    if (!linker_asked_) {
+      linker_asked_ = true;
+      if (auto opened = runtime::cuda::JitLinker::Open(); opened.ok()) linker_ = *std::move(opened);
+    }
+    return linker_.get();
+  }
+
+  /// The cubin, or the PTX where nvJitLink does not take it (an older one may not know its version).
+  std::string LinkOrKeep(const runtime::cuda::JitLinker& linker, std::string ptx, const std::string& arch) {
+    StatusOr<std::string> cubin = linker.Link(ptx, arch);
+    std::lock_guard lock(mutex_);
+    if (cubin.ok()) {
+      ++stats_.linked;
+      return *std::move(cubin);
+    }
+    ++stats_.link_failures;
+    stats_.link_failure = cubin.status().message();
+    return ptx;
+  }
+
   StatusOr<std::shared_ptr<codegen::Jit>> GetJit() {
     std::lock_guard lock(jit_mutex_);
     if (jit_ == nullptr) {
@@ -222,6 +251,9 @@ class Compiler {
   const CodeTarget target_;
   codegen::DiskCache disk_;
   std::mutex gpu_mutex_;  // held while a kernel is compiled for a GPU
+  std::mutex linker_mutex_;
+  bool linker_asked_ = false;
+  std::shared_ptr<const runtime::cuda::JitLinker> linker_;
   std::mutex jit_mutex_;
   std::shared_ptr<codegen::Jit> jit_;
   mutable std::mutex mutex_;  // guards what follows
@@ -246,7 +278,7 @@ class LlvmCodeCache final : public CodeCache {
   StatusOr<GpuKernel> GetGpu(const ir::Kernel& kernel, std::span<const std::int64_t> sizes,
                              const runtime::cuda::GpuDescription& gpu) override {
     auto code = compiler_->FindGpu(
-        gpu.arch + "\n" + ir::print(kernel), [&] { return codegen::kernel_ptx(kernel, gpu.arch); },
+        "\n" + ir::print(kernel), gpu, [&] { return codegen::kernel_ptx(kernel, gpu.arch); },
         [&](std::string image) {
           return std::make_shared<const GpuCode>(kernel, GpuCode::Order::kernel, std::move(image));
         });
@@ -258,8 +290,7 @@ class LlvmCodeCache final : public CodeCache {
                                      const runtime::cuda::GpuDescription& gpu) override {
     const ir::Kernel kernel = codegen::pairwise_kernel(op, dtype);
     auto code = compiler_->FindGpu(
-        gpu.arch + " pairwise\n" + ir::print(kernel),
-        [&] { return codegen::pairwise_ptx(op, dtype, gpu.arch); },
+        " pairwise\n" + ir::print(kernel), gpu, [&] { return codegen::pairwise_ptx(op, dtype, gpu.arch); },
         [&](std::string image) {
           return std::make_shared<const GpuCode>(kernel, GpuCode::Order::pairwise, std::move(image));
         });
@@ -270,8 +301,7 @@ class LlvmCodeCache final : public CodeCache {
   StatusOr<std::shared_ptr<const GpuCode>> GetGpuOp(const runtime::cuda::OpKernel& kernel,
                                                     const runtime::cuda::GpuDescription& gpu) override {
     return compiler_->FindGpu(
-        gpu.arch + " op\n" + runtime::cuda::print(kernel),
-        [&] { return codegen::kernel_ptx(kernel, gpu.arch); },
+        " op\n" + runtime::cuda::print(kernel), gpu, [&] { return codegen::kernel_ptx(kernel, gpu.arch); },
         [&](std::string image) { return std::make_shared<const GpuCode>(kernel, std::move(image)); });
   }
 

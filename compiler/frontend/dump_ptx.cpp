@@ -35,6 +35,19 @@ std::string describe_launch(const LaunchGeometry& launch, const ir::Kernel& kern
   return describe_launch(launch, ParameterLayout(kernel).bytes(), gpu);
 }
 
+/// The PTX of a step's code, which may have been made machine code of.
+StatusOr<std::string> ptx_of_code(const runtime::cuda::GpuCode& code, std::string_view arch) {
+  constexpr std::string_view kCubin = "\x7f\x45LF";
+  if (!code.image().starts_with(kCubin)) return code.image();
+  const ir::Kernel& kernel = code.kernel();
+  switch (code.order()) {
+    case runtime::cuda::GpuCode::Order::kernel: return kernel_ptx(kernel, arch);
+    case runtime::cuda::GpuCode::Order::op: return kernel_ptx(code.op(), arch);
+    case runtime::cuda::GpuCode::Order::pairwise: break;
+  }
+  return compiler::codegen::pairwise_ptx(kernel.body[0].op, kernel.dtype(kernel.outputs[0].value), arch);
+}
+
 /// The plan of an op that is not a loop kernel.
 StatusOr<OpPlan> plan_of(const runtime::StepBody& body, const GpuDescription& gpu) {
   if (const auto* op = dynamic_cast<const runtime::cpu::NodeStep*>(&body))
@@ -64,12 +77,13 @@ StatusOr<std::string> launches_text(const OpPlan& plan, const GpuDescription& gp
 /// What a step on a GPU launches, for the architecture of that GPU.
 std::string launched_text(const runtime::StepBody& body,
                           std::map<const runtime::cuda::GpuCode*, std::string>& printed,
-                          const std::string& name) {
+                          const std::string& name, std::string_view arch) {
   std::string text = "// " + body.ToString() + "\n";
   for (const auto& code : runtime::cuda::launched_codes(body)) {
     const auto [known, first] = printed.emplace(code.get(), name);
     if (first) {
-      text += code->image();
+      const StatusOr<std::string> ptx = ptx_of_code(*code, arch);
+      text += ptx.ok() ? *ptx : "// none: " + ptx.status().message() + "\n";
     } else if (known->second != name) {
       text += "// the kernel of " + known->second + "\n";
     }
@@ -117,7 +131,7 @@ StatusOr<std::vector<CodeText>> ptx_of(const std::vector<NamedStep>& steps, std:
         part.text += "// the kernel of " + known->second + "\n";
       }
     } else if (!runtime::cuda::launched_codes(*named.body).empty()) {
-      part.text = launched_text(*named.body, printed_launches, named.name);
+      part.text = launched_text(*named.body, printed_launches, named.name, arch);
     } else if (named.body->kind() == "pairwise") {
       StatusOr<std::string> text = pairwise_text(named, *gpu);
       if (!text.ok()) return text.status();

@@ -101,6 +101,18 @@ TEST_P(OpPtx, Assembles) {
   }
 }
 
+TEST_P(OpPtx, Links) {
+  const Linker linker;
+  if (!linker.found()) GTEST_SKIP() << linker.missing();
+  for (const char* arch : {"sm_75", "sm_80", "sm_90"}) {
+    for (const OpKernel& kernel : kernels_of(GetParam(), small_gpu())) {
+      const auto ptx = compiler::codegen::kernel_ptx(kernel, arch);
+      ASSERT_TRUE(ptx.ok()) << ptx.status().ToString();
+      EXPECT_EQ(linker.Complaint(*ptx, arch), "") << runtime::cuda::print(kernel) << " " << arch;
+    }
+  }
+}
+
 std::vector<DType> all_dtypes() {
   std::vector<DType> all;
   for (int t = 0; t < kDTypeCount; ++t) all.push_back(runtime::dtype_at(t));

@@ -147,23 +147,34 @@ TEST(Ptx, UnknownArchitecturesAreListed) {
 
 class PtxAssembles : public ::testing::TestWithParam<DType> {};
 
+/// Every class of kernels is taken by the tool, for every architecture.
+template <class Tool>
+void expect_taken(const Tool& tool, DType dtype) {
+  for (const std::string_view arch : runtime::cuda::gpu_architectures()) {
+    const bool every_class = arch == "sm_75" || arch == "sm_80" || arch == "sm_90";
+    const auto take = [&](const std::string& name, const StatusOr<std::string>& ptx) {
+      ASSERT_TRUE(ptx.ok()) << name << ": " << ptx.status().ToString();
+      EXPECT_EQ(tool.Complaint(*ptx, arch), "") << name << " " << arch << "\n" << *ptx;
+    };
+    for (const auto& [name, kernel] : classes_of(dtype)) {
+      // The others differ from these in their names only: one kernel shows that theirs are right.
+      if (every_class || (dtype == DType::f32 && name == "rows")) take(name, kernel_ptx(kernel, arch));
+    }
+    if (!every_class) continue;
+    take("pairwise", compiler::codegen::pairwise_ptx(joining(dtype), dtype, arch));
+  }
+}
+
 TEST_P(PtxAssembles, ForEveryArchitecture) {
   const Assembler assembler;
   if (!assembler.found()) GTEST_SKIP() << Assembler::kMissing;
-  for (const std::string_view arch : runtime::cuda::gpu_architectures()) {
-    const bool every_class = arch == "sm_75" || arch == "sm_80" || arch == "sm_90";
-    const auto assemble = [&](const std::string& name, const StatusOr<std::string>& ptx) {
-      ASSERT_TRUE(ptx.ok()) << name << ": " << ptx.status().ToString();
-      EXPECT_EQ(assembler.Complaint(*ptx, arch), "") << name << " " << arch << "\n" << *ptx;
-    };
-    for (const auto& [name, kernel] : classes_of(GetParam())) {
-      // The others differ from these in their names only: one kernel shows that theirs are right.
-      if (every_class || (GetParam() == DType::f32 && name == "rows"))
-        assemble(name, kernel_ptx(kernel, arch));
-    }
-    if (!every_class) continue;
-    assemble("pairwise", compiler::codegen::pairwise_ptx(joining(GetParam()), GetParam(), arch));
-  }
+  expect_taken(assembler, GetParam());
+}
+
+TEST_P(PtxAssembles, AndLinks) {
+  const Linker linker;
+  if (!linker.found()) GTEST_SKIP() << linker.missing();
+  expect_taken(linker, GetParam());
 }
 
 std::vector<DType> all_dtypes() {

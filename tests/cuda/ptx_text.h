@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/cuda/jit_link.h"
+
 namespace leat::emulator {
 
 /// Complaints about arithmetic that rounds other than IEEE 754 says, one a line.
@@ -85,6 +87,26 @@ class Assembler {
  private:
   const std::string ptxas_;
   const std::filesystem::path folder_;
+};
+
+/// NVIDIA's nvJitLink on this machine, where it is: it needs no GPU. Its words against `ptx`, or "".
+class Linker {
+ public:
+  bool found() const { return linker_.ok(); }
+  std::string missing() const { return "no nvJitLink: " + linker_.status().message(); }
+  /// REQUIRES: found().
+  std::string Complaint(const std::string& ptx, std::string_view arch) const {
+    const StatusOr<std::string> cubin = (*linker_)->Link(ptx, arch);
+    if (!cubin.ok()) return cubin.status().message();
+    return cubin->starts_with(
+               "\x7f"
+               "ELF")
+               ? ""
+               : "what nvJitLink made is no cubin";
+  }
+
+ private:
+  const StatusOr<std::shared_ptr<const runtime::cuda::JitLinker>> linker_ = runtime::cuda::JitLinker::Open();
 };
 
 }  // namespace leat::emulator

@@ -194,6 +194,15 @@ TEST(Info, NamesTheLibrariesAndWhyOneIsAbsent) {
   EXPECT_THAT(leat("info --json").out, StartsWith("{\n"));
 }
 
+TEST(Info, SaysWhoMakesMachineCodeForGpusAndWhy) {
+  const auto info = [](const std::string& linker) {
+    return shell("LEAT_NVJITLINK='" + linker + "' '" LEAT_COMMAND "' info").out;
+  };
+  EXPECT_THAT(info(LEAT_FAKE_JIT_LINK), HasSubstr("found: " LEAT_FAKE_JIT_LINK ", 13.9"));
+  EXPECT_THAT(info("none"), HasSubstr("absent, so the driver compiles PTX: LEAT_NVJITLINK=none"));
+  EXPECT_THAT(info("/nowhere"), HasSubstr("absent, so the driver compiles PTX: /nowhere: cannot open"));
+}
+
 TEST(Info, DescribesTheGpusOfTheDriver) {
   const Command c = shell("LEAT_CUDA_DRIVER='" LEAT_FAKE_CUDA "' '" LEAT_COMMAND "' info");
   EXPECT_EQ(c.code, 0);

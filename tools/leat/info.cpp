@@ -9,6 +9,7 @@
 #include "runtime/cpu/contraction.h"
 #include "runtime/cuda/driver.h"
 #include "runtime/cuda/gpu_description.h"
+#include "runtime/cuda/jit_link.h"
 #include "runtime/engine/engine.h"
 #include "runtime/engine/profiler_ranges.h"
 #include "tools/leat/commands.h"
@@ -55,8 +56,7 @@ Status info(bool json) {
   j["contractions"] = runtime::cpu::describe_contraction_library() + path_of("libdnnl.so.2", "dnnl_version");
   j["CUDA driver"] = runtime::cuda::describe_driver();
   for (const std::string& gpu : runtime::cuda::describe_gpus()) j[gpu.substr(0, 5)] = gpu.substr(7);
-  j["nvJitLink"] =
-      runtime::cuda::describe_library({"libnvJitLink.so.13", "libnvJitLink.so.12"}, "nvJitLinkVersion");
+  j["nvJitLink"] = runtime::cuda::describe_jit_linker();
   j["cuBLASLt"] =
       runtime::cuda::describe_library({"libcublasLt.so.13", "libcublasLt.so.12"}, "cublasLtGetVersion");
   j["profiler ranges"] = runtime::ProfilerRanges::Describe();
