@@ -2,12 +2,16 @@
 
 #include <dlpack/dlpack.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "compiler/frontend/build.h"
+#include "compiler/frontend/context_state.h"
 #include "compiler/frontend/schedule.h"
 #include "leat/create.h"
+#include "runtime/cuda/gpu.h"
+#include "runtime/engine/engine_core.h"
 
 namespace leat {
 namespace {
@@ -43,11 +47,43 @@ DLDataType dtype_to(DType d) {
   return t;
 }
 
+runtime::cuda::CuStream stream_of(CudaStream stream) {
+  return reinterpret_cast<runtime::cuda::CuStream>(stream.handle);
+}
+
+// The GPUs of an engine, which outlive it here, and the one at hand.
+struct OnGpus {
+  std::vector<std::shared_ptr<runtime::cuda::Gpu>> all;
+  std::shared_ptr<runtime::cuda::Gpu> gpu;
+};
+
 struct Export {
   DLManagedTensor managed;
   runtime::Ref<runtime::Buffer> buffer;
   std::vector<std::int64_t> shape, strides;
+  OnGpus gpus;  // of an export from a GPU
+  CudaStream read_on;
+  ~Export() {
+    if (gpus.gpu == nullptr || read_on.handle == CudaStream::kNone) return;
+    const Status s = runtime::cuda::queue_behind(stream_of(read_on), *gpus.gpu, gpus.all);
+    if (s.ok()) return;
+    // A stream that is gone reads no more; else the memory must wait here.
+    const runtime::cuda::Gpu::Current current(*gpus.gpu);
+    gpus.gpu->driver().StreamSynchronize(stream_of(read_on));
+  }
 };
+
+void check_stream(CudaStream stream, std::string_view call, SourceLocation where) {
+  if (stream.handle > 0 || stream.handle == CudaStream::kNone) return;
+  frontend::fail(Code::invalid_argument,
+                 absl::StrCat(std::string(call), ": ", stream.handle,
+                              " names no stream; name the default one by 1 (legacy) or 2 (per thread)"),
+                 where);
+}
+
+OnGpus gpus_of(runtime::Engine& engine, runtime::DeviceId device) {
+  return {{engine.core().gpus.begin(), engine.core().gpus.end()}, engine.core().gpus[device]};
+}
 
 bool is_dense(const DLTensor& t) {
   if (t.strides == nullptr) return true;
@@ -72,13 +108,77 @@ void copy_strided(const DLTensor& t, int level, const std::byte* from, std::byte
 
 }  // namespace
 
+namespace {
+
+// Of a GPU: used in place, behind what `written_on` has to do.
+Tensor borrow_on_gpu(DLManagedTensor* managed, DType dtype, const Shape& shape, CudaStream written_on,
+                     SourceLocation where) {
+  const DLTensor& t = managed->dl_tensor;
+  runtime::Engine& engine = Context::Current().state()->engine();
+  const auto& gpus = engine.core().gpus;
+  std::size_t device = 0;
+  while (device < gpus.size() && (gpus[device] == nullptr || gpus[device]->ordinal() != t.device.device_id))
+    ++device;
+  if (device == gpus.size()) {
+    frontend::fail(Code::invalid_argument,
+                   absl::StrCat("from_dlpack: memory of CUDA device ", t.device.device_id,
+                                ", which is none of this Context's GPUs (ContextOptions::gpu_devices)"),
+                   where);
+  }
+  check_stream(written_on, "from_dlpack", where);
+  std::byte* const data = static_cast<std::byte*>(t.data) + t.byte_offset;
+  constexpr std::uintptr_t kAlignment = 16;
+  if (!is_dense(t) || reinterpret_cast<std::uintptr_t>(data) % kAlignment != 0) {
+    frontend::fail(Code::invalid_argument,
+                   absl::StrCat("from_dlpack: memory of a GPU must be dense and aligned to ", kAlignment,
+                                " bytes; this is ", is_dense(t) ? "not aligned" : "strided",
+                                ": make a contiguous copy where it comes from"),
+                   where);
+  }
+  if (written_on.handle != CudaStream::kNone) {
+    const OnGpus on = gpus_of(engine, static_cast<runtime::DeviceId>(device));
+    if (const Status s = runtime::cuda::queue_behind(stream_of(written_on), *on.gpu, on.all); !s.ok())
+      frontend::fail(s.WithNote("from_dlpack"), where);
+  }
+  const std::size_t bytes = static_cast<std::size_t>(shape.num_elements()) * byte_size(dtype);
+  auto buffer = runtime::Buffer::WrapOnDevice(static_cast<runtime::DeviceId>(device), data, bytes, [managed] {
+    if (managed->deleter != nullptr) managed->deleter(managed);
+  });
+  return frontend::make_leaf(frontend::current_context_id(), dtype, shape,
+                             runtime::Value::Ready(std::move(buffer)), where);
+}
+
+}  // namespace
+
+void wait_for_stream(CudaStream stream, std::string_view device, SourceLocation where) {
+  runtime::Engine& engine = Context::Current().state()->engine();
+  const std::vector<std::string> names = engine.device_names();
+  const auto found = std::find(names.begin(), names.end(), device);
+  const auto number = static_cast<runtime::DeviceId>(found - names.begin());
+  if (found == names.end() || engine.gpu(number) == nullptr) {
+    frontend::fail(Code::invalid_argument,
+                   absl::StrCat("wait_for_stream: \"", std::string(device), "\" is no GPU of this Context"),
+                   where);
+  }
+  check_stream(stream, "wait_for_stream", where);
+  if (stream.handle == CudaStream::kNone) return;
+  const OnGpus on = gpus_of(engine, number);
+  if (const Status s = runtime::cuda::queue_behind(stream_of(stream), *on.gpu, on.all); !s.ok())
+    frontend::fail(s.WithNote("wait_for_stream"), where);
+}
+
 Tensor from_dlpack(DLManagedTensor* managed, SourceLocation where) {
+  return from_dlpack(managed, CudaStream(), where);
+}
+
+Tensor from_dlpack(DLManagedTensor* managed, CudaStream written_on, SourceLocation where) {
   if (managed == nullptr) frontend::fail(Code::invalid_argument, "from_dlpack: a null pointer", where);
   const DLTensor& t = managed->dl_tensor;
-  if (t.device.device_type != kDLCPU && t.device.device_type != kDLCUDAHost) {
+  const bool on_gpu = t.device.device_type == kDLCUDA || t.device.device_type == kDLCUDAManaged;
+  if (!on_gpu && t.device.device_type != kDLCPU && t.device.device_type != kDLCUDAHost) {
     frontend::fail(Code::invalid_argument,
                    absl::StrCat("from_dlpack: memory of device type ", static_cast<int>(t.device.device_type),
-                                ", not of the CPU"),
+                                ", neither of the CPU nor of a GPU of CUDA"),
                    where);
   }
   const DType dtype = dtype_from(t.dtype, where);
@@ -87,6 +187,7 @@ Tensor from_dlpack(DLManagedTensor* managed, SourceLocation where) {
   }
   const Shape shape(std::span<const std::int64_t>(t.shape, static_cast<std::size_t>(t.ndim)));
   frontend::check_shape(shape, dtype, "from_dlpack", where);
+  if (on_gpu && shape.num_elements() > 0) return borrow_on_gpu(managed, dtype, shape, written_on, where);
   const std::byte* const data = static_cast<const std::byte*>(t.data) + t.byte_offset;
   const auto release = [managed] {
     if (managed->deleter != nullptr) managed->deleter(managed);
@@ -110,9 +211,20 @@ Tensor from_dlpack(DLManagedTensor* managed, SourceLocation where) {
 }
 
 DLManagedTensor* to_dlpack(const Tensor& tensor, SourceLocation where) {
+  return to_dlpack(tensor, CudaStream(), where);
+}
+
+DLManagedTensor* to_dlpack(const Tensor& tensor, CudaStream read_on, SourceLocation where) {
+  check_stream(read_on, "to_dlpack", where);
   const frontend::Node& node = frontend::node_of(tensor, "to_dlpack", where);
-  const runtime::Ref<runtime::Value> value = frontend::read_value(tensor, "to_dlpack", where);
-  auto* const e = new Export{};
+  runtime::Ref<runtime::Value> value = frontend::await_value(tensor, "to_dlpack", where);
+  const bool on_gpu = value->content().on_device();
+  auto e = std::make_unique<Export>();
+  if (on_gpu) {
+    const std::shared_ptr<frontend::ContextState>& state = frontend::ContextState::Get(node.context, where);
+    e->gpus = gpus_of(state->engine(), value->content().device());
+    e->read_on = read_on;
+  }
   e->buffer = value->buffer();
   e->shape.assign(node.shape.begin(), node.shape.end());
   e->strides.resize(e->shape.size());
@@ -123,15 +235,15 @@ DLManagedTensor* to_dlpack(const Tensor& tensor, SourceLocation where) {
   }
   DLTensor& t = e->managed.dl_tensor;
   t.data = e->buffer->data();
-  t.device = {kDLCPU, 0};
+  t.device = on_gpu ? DLDevice{kDLCUDA, e->gpus.gpu->ordinal()} : DLDevice{kDLCPU, 0};
   t.ndim = node.shape.rank();
   t.dtype = dtype_to(node.dtype);
   t.shape = e->shape.data();
   t.strides = e->strides.data();
   t.byte_offset = 0;
-  e->managed.manager_ctx = e;
+  e->managed.manager_ctx = e.get();
   e->managed.deleter = [](DLManagedTensor* self) { delete static_cast<Export*>(self->manager_ctx); };
-  return &e->managed;
+  return &e.release()->managed;
 }
 
 }  // namespace leat

@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "leat/status.h"
 #include "leat/step_schedule.h"
@@ -46,9 +47,12 @@ struct EngineOptions {
   /// Threads that compute at once; 0: as many as affinity and the cgroup quota allow. The pool has that many;
   /// while a caller helps in a wait it takes the seat of one of them.
   int workers = 0;
-  int cpu_devices = 1;            // cpu:0, and virtual CPUs with memory of their own
-  int gpu_devices = 0;            // GPUs to use, as gpu:0, ...; more than there are is an error
-  std::string cuda_driver{};      // library of the CUDA driver; empty: $LEAT_CUDA_DRIVER, else libcuda.so.1
+  int cpu_devices = 1;        // cpu:0, and virtual CPUs with memory of their own
+  int gpu_devices = 0;        // GPUs to use, as gpu:0, ...; more than there are is an error
+  std::string cuda_driver{};  // library of the CUDA driver; empty: $LEAT_CUDA_DRIVER, else libcuda.so.1
+  /// CUcontexts of the embedder's to work in: gpu:k is the device of the k-th, and there are `gpu_devices` of
+  /// them. They must outlive the engine. Empty: the primary contexts, which the CUDA runtime uses too.
+  std::vector<void*> cuda_contexts{};
   std::int64_t memory_limit = 0;  // bytes per device, in tensors and caches; 0: none
   std::int64_t max_bytes_in_flight =
       0;                       // sum of the peaks of started runs; 0: none. A larger run goes alone.

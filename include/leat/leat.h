@@ -12,6 +12,7 @@
 #include "leat/block_guard.h"
 #include "leat/context.h"
 #include "leat/create.h"
+#include "leat/cuda.h"
 #include "leat/dlpack.h"
 #include "leat/dtype.h"
 #include "leat/dump.h"

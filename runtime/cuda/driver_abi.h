@@ -84,6 +84,7 @@ struct CuPoolProperties {            // CUmemPoolProps
   X(DevicePrimaryCtxRelease, 11000, (CuDevice device))                                                      \
   X(CtxPushCurrent, 4000, (CuContext context))                                                              \
   X(CtxPopCurrent, 4000, (CuContext* context))                                                              \
+  X(CtxGetDevice, 2000, (CuDevice* device))                                                                 \
   X(MemGetInfo, 3020, (std::size_t* free, std::size_t* total))                                              \
   X(MemAlloc, 3020, (CuAddress* address, std::size_t bytes))                                                \
   X(MemFree, 3020, (CuAddress address))                                                                     \

@@ -87,28 +87,44 @@ Gpu::Current::~Current() {
   if (driver_.CtxPopCurrent(&popped) != CuResult::success) driver_.CtxPopCurrent(&popped);
 }
 
-StatusOr<std::shared_ptr<Gpu>> Gpu::Create(std::shared_ptr<const Driver> driver, int ordinal) {
+StatusOr<std::shared_ptr<Gpu>> Gpu::Create(std::shared_ptr<const Driver> driver, int number,
+                                           CuContext context) {
   std::shared_ptr<Gpu> gpu(new Gpu);
-  if (Status s = gpu->Open(std::move(driver), ordinal); !s.ok()) {
-    return Status(s.code(), "gpu:" + std::to_string(ordinal) + ": " + s.message());
+  if (Status s = gpu->Open(std::move(driver), number, context); !s.ok()) {
+    return Status(s.code(), "gpu:" + std::to_string(number) + ": " + s.message());
   }
   return gpu;
 }
 
-Status Gpu::Open(std::shared_ptr<const Driver> driver, int ordinal) {
+Status Gpu::Open(std::shared_ptr<const Driver> driver, int number, CuContext context) {
   driver_ = std::move(driver);
-  ordinal_ = ordinal;
+  number_ = number;
   const Driver& d = *driver_;
-  StatusOr<GpuDescription> description = describe_device(d, ordinal);
+  if (context == nullptr) {
+    if (Status s = d.Check(d.DeviceGet(&device_, number), "cuDeviceGet"); !s.ok()) return s;
+  } else {
+    context_ = context;
+    const Current current(*this);
+    Status s = current.status();
+    if (s.ok()) s = d.Check(d.CtxGetDevice(&device_), "cuCtxGetDevice");
+    if (!s.ok()) {
+      context_ = nullptr;
+      return s;
+    }
+  }
+  StatusOr<GpuDescription> description = describe_device(d, device_);
   if (!description.ok()) return description.status();
   description_ = *std::move(description);
   std::size_t bytes = 0;
-  if (Status s = d.Check(d.DeviceGet(&device_, ordinal), "cuDeviceGet"); !s.ok()) return s;
   if (Status s = d.Check(d.DeviceTotalMem(&bytes, device_), "cuDeviceTotalMem"); !s.ok()) return s;
   memory_bytes_ = static_cast<std::int64_t>(bytes);
-  if (Status s = d.Check(d.DevicePrimaryCtxRetain(&context_, device_), "cuDevicePrimaryCtxRetain"); !s.ok()) {
-    context_ = nullptr;
-    return s;
+  if (context == nullptr) {
+    if (Status s = d.Check(d.DevicePrimaryCtxRetain(&context_, device_), "cuDevicePrimaryCtxRetain");
+        !s.ok()) {
+      context_ = nullptr;
+      return s;
+    }
+    retained_ = true;
   }
   const Current current(*this);
   if (!current.status().ok()) return current.status();
@@ -159,7 +175,7 @@ Gpu::~Gpu() {
       give_back([&] { return driver_->StreamDestroy(memory_stream_); });
     }
   }
-  give_back([&] { return driver_->DevicePrimaryCtxRelease(device_); });
+  if (retained_) give_back([&] { return driver_->DevicePrimaryCtxRelease(device_); });
 }
 
 Status Gpu::lost() const {
@@ -215,10 +231,7 @@ void Gpu::Quiesce() {
   AwaitQuiet();
 }
 
-StatusOr<const StreamSet*> Gpu::TakeStreams() {
-  const std::lock_guard lock(streams_mutex_);
-  const std::size_t wanted = next_set_++ % kStreamSets;
-  if (wanted < sets_.size()) return static_cast<const StreamSet*>(sets_[wanted].get());
+Status Gpu::AddStreams() {
   const Current current(*this);
   if (!current.status().ok()) return current.status();
   auto set = std::make_unique<StreamSet>();
@@ -227,14 +240,63 @@ StatusOr<const StreamSet*> Gpu::TakeStreams() {
     const CuResult result = driver_->StreamCreate(&stream, kStreamNonBlocking);
     if (result != CuResult::success) {
       for (CuStream made : *set) give_back([&] { return driver_->StreamDestroy(made); });
-      --next_set_;
       const Status why = driver_->Check(result, "cuStreamCreate");
       return Status(why.code(), name() + ": " + why.message());
     }
     set->push_back(stream);
   }
   sets_.push_back(std::move(set));
-  return static_cast<const StreamSet*>(sets_.back().get());
+  return {};
+}
+
+StatusOr<const StreamSet*> Gpu::TakeStreams() {
+  const std::lock_guard lock(streams_mutex_);
+  const std::size_t wanted = next_set_ % kStreamSets;
+  if (wanted >= sets_.size()) {
+    if (Status s = AddStreams(); !s.ok()) return s;
+  }
+  ++next_set_;
+  return static_cast<const StreamSet*>(sets_[std::min(wanted, sets_.size() - 1)].get());
+}
+
+Status Gpu::QueueBehind(CuEvent event) {
+  const Current current(*this);
+  if (!current.status().ok()) return current.status();
+  // Those of the pool of memory too: it gives back what others may still read.
+  std::vector<CuStream> all;
+  if (memory_stream_ != nullptr) all.push_back(memory_stream_);
+  {
+    const std::lock_guard lock(streams_mutex_);
+    while (sets_.size() < kStreamSets) {  // none is to be made later, which would not wait
+      if (Status s = AddStreams(); !s.ok()) return s;
+    }
+    for (const auto& set : sets_) all.insert(all.end(), set->begin(), set->end());
+  }
+  for (CuStream stream : all) {
+    if (Status s = Check(driver_->StreamWaitEvent(stream, event, 0), "cuStreamWaitEvent"); !s.ok()) return s;
+  }
+  return {};
+}
+
+Status queue_behind(CuStream stream, Gpu& owner, std::span<const std::shared_ptr<Gpu>> gpus) {
+  const Gpu::Current current(owner);
+  if (!current.status().ok()) return current.status();
+  const Driver& driver = owner.driver();
+  CuEvent event = nullptr;
+  if (Status s = owner.Check(driver.EventCreate(&event, kEventDisableTiming), "cuEventCreate"); !s.ok())
+    return s;
+  const CuResult recorded = driver.EventRecord(event, stream);
+  const bool foreign = recorded == CuResult::invalid_handle || recorded == CuResult::invalid_value ||
+                       recorded == CuResult::invalid_context;
+  Status status =
+      foreign ? Status(Code::invalid_argument, "the stream is none of the CUDA context of " + owner.name() +
+                                                   ": " + driver.Check(recorded, "cuEventRecord").message())
+              : owner.Check(recorded, "cuEventRecord");
+  for (const std::shared_ptr<Gpu>& gpu : gpus) {
+    if (gpu != nullptr && status.ok()) status = gpu->QueueBehind(event);
+  }
+  give_back([&] { return driver.EventDestroy(event); });
+  return status;
 }
 
 std::string stream_name(std::int64_t number) {

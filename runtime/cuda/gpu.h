@@ -14,6 +14,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -52,10 +53,17 @@ void give_back(Call call) {
   if (call() != CuResult::success) call();
 }
 
+class Gpu;
+/// Whatever is queued on the streams of `gpus` from now on comes after what is on `stream`, of the context of
+/// `owner`, by now. Blocks nobody.
+Status queue_behind(CuStream stream, Gpu& owner, std::span<const std::shared_ptr<Gpu>> gpus);
+
 class Gpu final : public std::enable_shared_from_this<Gpu> {
  public:
-  /// The device `ordinal` of the driver. not_found, or what the driver says.
-  static StatusOr<std::shared_ptr<Gpu>> Create(std::shared_ptr<const Driver> driver, int ordinal);
+  /// gpu:`number`: the device of `context`, which stays its owner's, or that of this number in its primary
+  /// context. not_found, or what the driver says.
+  static StatusOr<std::shared_ptr<Gpu>> Create(std::shared_ptr<const Driver> driver, int number,
+                                               CuContext context = nullptr);
   ~Gpu();
   Gpu(const Gpu&) = delete;
   Gpu& operator=(const Gpu&) = delete;
@@ -64,7 +72,7 @@ class Gpu final : public std::enable_shared_from_this<Gpu> {
   const GpuDescription& description() const { return description_; }
   std::int64_t memory_bytes() const { return memory_bytes_; }  // of the device
   CuContext context() const { return context_; }
-  std::string name() const { return "gpu:" + std::to_string(ordinal_); }
+  std::string name() const { return "gpu:" + std::to_string(number_); }
 
   /// Makes the device's context current on this thread while it lives.
   class Current {
@@ -93,6 +101,10 @@ class Gpu final : public std::enable_shared_from_this<Gpu> {
 
   /// The streams of the next run.
   StatusOr<const StreamSet*> TakeStreams();
+  /// Whatever is queued on the device's streams from now on comes after `event`, of any device.
+  Status QueueBehind(CuEvent event);
+  /// The number of the device, as the driver has it.
+  int ordinal() const { return device_; }
   /// Which of the kStreamSets sets this is.
   int NumberOf(const StreamSet* set) const;
   /// Calls completion.resume when `stream` has done what is queued on it so far. REQUIRES: a Current.
@@ -120,18 +132,20 @@ class Gpu final : public std::enable_shared_from_this<Gpu> {
     std::uint32_t shared_bytes = 48 << 10;  // granted
   };
   Gpu() = default;
-  Status Open(std::shared_ptr<const Driver> driver, int ordinal);
+  Status Open(std::shared_ptr<const Driver> driver, int number, CuContext context);
   Status Failed(CuResult result, const char* call);
   void Lose(Status why);
   void Settle();
+  Status AddStreams();  // REQUIRES: streams_mutex_ is held
   StatusOr<Loaded> LoadModule(const std::shared_ptr<const GpuCode>& code);
   void Reached(Completion& completion);
   void Watch();
 
   std::shared_ptr<const Driver> driver_;
-  int ordinal_ = 0;
+  int number_ = 0;
   CuDevice device_ = 0;
   CuContext context_ = nullptr;
+  bool retained_ = false;  // the primary context, which is given back
   GpuDescription description_;
   std::int64_t memory_bytes_ = 0;
   Ref<Memory> pinned_;

@@ -46,6 +46,14 @@ Ref<Buffer> Buffer::Wrap(void* data, std::size_t bytes, std::function<void()> de
   return buffer;
 }
 
+Ref<Buffer> Buffer::WrapOnDevice(DeviceId device, void* data, std::size_t bytes,
+                                 std::function<void()> deleter) {
+  Ref<Buffer> buffer = Wrap(data, bytes, std::move(deleter));
+  buffer->device_ = device;
+  buffer->wrapped_on_device_ = true;
+  return buffer;
+}
+
 void Buffer::Destroy() noexcept {
   if (memory_) {
     // Recycle may put this object on a free list, where another thread takes it at once: keep our own
@@ -59,7 +67,7 @@ void Buffer::Destroy() noexcept {
   if (deleter) deleter();
 }
 
-bool Buffer::on_device() const { return memory_ != nullptr && memory_->on_device(); }
+bool Buffer::on_device() const { return wrapped_on_device_ || (memory_ != nullptr && memory_->on_device()); }
 
 Memory::Memory(DeviceId device, std::shared_ptr<Allocator> allocator, std::int64_t limit, bool on_device)
     : device_(device),

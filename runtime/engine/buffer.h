@@ -39,6 +39,9 @@ class Buffer final : public RefCounted {
   DeviceId device() const { return device_; }
   /// Memory of the user's; `deleter` (may be empty) runs once, when the last Ref goes.
   static Ref<Buffer> Wrap(void* data, std::size_t bytes, std::function<void()> deleter);
+  /// The same on a GPU.
+  static Ref<Buffer> WrapOnDevice(DeviceId device, void* data, std::size_t bytes,
+                                  std::function<void()> deleter);
   /// Whether the host cannot read it: it is on a GPU.
   bool on_device() const;
   /// Whether it is wrapped memory, which nobody but its owner may recycle.
@@ -52,6 +55,7 @@ class Buffer final : public RefCounted {
   std::size_t bytes_ = 0;
   DeviceId device_ = 0;
   std::uint8_t size_class_ = 0;
+  bool wrapped_on_device_ = false;
   Ref<Memory> memory_;  // null: wrapped
   std::function<void()> deleter_;
   Buffer* next_free_ = nullptr;

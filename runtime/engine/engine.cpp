@@ -81,7 +81,10 @@ StatusOr<std::vector<std::shared_ptr<cuda::Gpu>>> open_gpus(const EngineOptions&
                   who + (*driver)->path() + " has " + std::to_string((*driver)->device_count()));
   }
   for (int g = 0; g < options.gpu_devices; ++g) {
-    StatusOr<std::shared_ptr<cuda::Gpu>> gpu = cuda::Gpu::Create(*driver, g);
+    void* const context =
+        options.cuda_contexts.empty() ? nullptr : options.cuda_contexts[static_cast<std::size_t>(g)];
+    StatusOr<std::shared_ptr<cuda::Gpu>> gpu =
+        cuda::Gpu::Create(*driver, g, static_cast<cuda::CuContext>(context));
     if (!gpu.ok()) return Status(gpu.status().code(), who + gpu.status().message());
     gpus.push_back(*std::move(gpu));
   }
@@ -97,6 +100,11 @@ StatusOr<std::unique_ptr<Engine>> Engine::Create(EngineOptions options) {
   if (options.workers < 0 || options.workers > 4096) return bad("workers must be 0 to 4096");
   if (options.cpu_devices < 1 || options.cpu_devices > 256) return bad("cpu_devices must be 1 to 256");
   if (options.gpu_devices < 0 || options.gpu_devices > 64) return bad("gpu_devices must be 0 to 64");
+  if (!options.cuda_contexts.empty() &&
+      (options.cuda_contexts.size() != static_cast<std::size_t>(options.gpu_devices) ||
+       std::count(options.cuda_contexts.begin(), options.cuda_contexts.end(), nullptr) > 0)) {
+    return bad("cuda_contexts must have one for each of gpu_devices, none of them null");
+  }
   if (options.memory_limit < 0 || options.max_bytes_in_flight < 0) return bad("a limit is negative");
   if (options.max_runs_in_flight < 0 || options.max_runs_in_flight > static_cast<int>(kRunSlots)) {
     return bad("max_runs_in_flight must be 0 to " + std::to_string(kRunSlots));

@@ -143,6 +143,11 @@ CuResult CtxPushCurrent(CuContext context) {
   }
   return missing("cuCtxPushCurrent", "context");
 }
+CuResult CtxGetDevice(CuDevice* number) {
+  LEAT_CONTEXT_CALL("cuCtxGetDevice");
+  *number = device;
+  return CuResult::success;
+}
 CuResult CtxPopCurrent(CuContext* context) {
   LEAT_CALL("cuCtxPopCurrent");
   if (context_stack().empty()) {
@@ -327,13 +332,19 @@ CuResult EventCreate(CuEvent* event, unsigned flags) {
 }
 CuResult EventRecord(CuEvent event, CuStream handle) {
   LEAT_CONTEXT_CALL("cuEventRecord");
-  FakeStream* const stream = stream_of(handle, device, "cuEventRecord");
-  if (stream == nullptr) return CuResult::invalid_handle;
+  // Nothing is ever queued on the default streams, which have numbers.
+  const bool on_default = handle == reinterpret_cast<CuStream>(1) || handle == reinterpret_cast<CuStream>(2);
+  FakeStream* const stream = on_default ? nullptr : stream_of(handle, device, "cuEventRecord");
+  if (stream == nullptr && !on_default) return CuResult::invalid_handle;
   FakeEvent* const found = find(state().events, event);
   if (found == nullptr) return missing("cuEventRecord", "event");
   if (found->device != device) return state().Misuse("cuEventRecord of an event of another context");
   found->ticket = std::make_shared<Ticket>();
-  stream->Push([ticket = found->ticket] { ticket->Finish(); });
+  if (on_default) {
+    found->ticket->Finish();
+  } else {
+    stream->Push([ticket = found->ticket] { ticket->Finish(); });
+  }
   return CuResult::success;
 }
 CuResult EventDestroy(CuEvent event) {
@@ -362,7 +373,8 @@ CuResult LaunchHostFunc(CuStream handle, CuHostFunction function, void* argument
 CuResult ModuleLoadDataEx(CuModule* module, const void* image, unsigned, std::int32_t*, void**) {
   LEAT_CONTEXT_CALL("cuModuleLoadDataEx");
   const std::string text(static_cast<const char*>(image));
-  if (text.find(".entry leat_kernel") == std::string::npos) return CuResult::invalid_image;
+  const bool cubin = text.starts_with("\x7f\x45LF");
+  if (!cubin && text.find(".entry leat_kernel") == std::string::npos) return CuResult::invalid_image;
   keep(state().modules, std::make_unique<FakeModule>(device, text), module);
   return CuResult::success;
 }
