@@ -1,0 +1,251 @@
+// On a GPU: every op and random graphs to the interpreter's bits, faults, and what happens when its memory is
+// full. tools/gpu packs it for a machine that has one, and runs it there, under compute-sanitizer too.
+//
+// Without a GPU every test is skipped and says why. With LEAT_TEST_FAKE_CUDA=1 it runs on the fake driver, as
+// every build does: then the suite itself is what is tested.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <random>
+#include <thread>
+
+#include "compiler/compile.h"
+#include "ir/parser.h"
+#include "ir/printer.h"
+#include "tests/compiler/run_on_engine.h"
+#include "tests/conformance/op_cases.h"
+#include "tests/cuda/fake/launches.h"
+
+namespace leat {
+namespace {
+
+constexpr runtime::DeviceId kGpu = 2;
+
+bool on_fake() { return std::getenv("LEAT_TEST_FAKE_CUDA") != nullptr; }
+
+/// Of an op and dtype: LEAT_SUITE_CASES, else all; a few on the fake, since tests of the emulated GPU have
+/// all.
+std::size_t most_cases() {
+  if (const char* most = std::getenv("LEAT_SUITE_CASES")) return std::strtoul(most, nullptr, 10);
+  return on_fake() ? 1 : 1 << 20;
+}
+
+/// The graph with all of its inputs on the GPU, so that it is computed there as far as there is code.
+ir::Graph on_gpu(const ir::Graph& graph) {
+  ir::Graph to(graph.name);
+  to.symbols = graph.symbols;
+  to.locations = graph.locations;
+  std::vector<ir::Value> first(graph.nodes.size());
+  std::size_t parameter = 0;
+  for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) {
+    ir::Node node = graph.nodes[n];
+    if (node.op == ir::Op::parameter) {
+      const ir::Value there = to.AddParameter(graph.parameter_names[parameter++], node.type());
+      first[n] = to.Add(ir::Op::copy, {there}, {{ir::Attr::device, std::string("gpu:0")}}).value();
+      continue;
+    }
+    for (ir::Value& v : node.inputs) v = {first[v.node].node, v.result};
+    first[n] = to.AddUnchecked(std::move(node));
+  }
+  for (const ir::Value v : graph.outputs) to.outputs.push_back({first[v.node].node, v.result});
+  return to;
+}
+
+class GpuSuite : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (on_fake()) {
+      fake_.emplace(fake_cuda::FakeOptions{.devices = 1, .most_delay_us = 0});
+    } else {
+      const auto driver = runtime::cuda::Driver::Open();
+      if (!driver.ok()) GTEST_SKIP() << driver.status().message();
+      if ((*driver)->device_count() == 0) GTEST_SKIP() << (*driver)->path() << " knows no GPU";
+    }
+    auto engine = runtime::Engine::Create(
+        {.workers = 2, .cpu_devices = 2, .gpu_devices = 1, .cuda_driver = on_fake() ? LEAT_FAKE_CUDA : ""});
+    ASSERT_TRUE(engine.ok()) << engine.status().ToString();
+    engine_ = *std::move(engine);
+    if (fake_) fake_->Serve(*engine_);
+    options_.exact_contractions = true;
+    options_.tier = compiler::Tier::tiles;
+    options_.devices.resize(2);
+    options_.devices[1].name = "cpu:1";
+    options_.devices.push_back(compiler::describe_gpu_device(0, engine_->gpu(kGpu)->description()));
+    options_.custom_call = [](std::string_view target) -> const ir::CustomFunction* {
+      const auto& functions = testing::case_functions();
+      const auto found = functions.find(std::string(target));
+      return found == functions.end() ? nullptr : &found->second;
+    };
+  }
+
+  using Outcome = StatusOr<std::vector<ir::Array>>;
+  /// How what the GPU makes of `graph` differs from the interpreter's, or "".
+  std::string Difference(const ir::Graph& graph, const std::vector<ir::Array>& inputs) {
+    ir::InterpretOptions options;
+    options.custom_calls = &testing::case_functions();
+    return Difference(graph, inputs, ir::interpret(graph, inputs, options));
+  }
+  /// The same of a random graph. Where some value of it faults others may be there, so that tells nothing.
+  std::string DifferenceUnlessItFaults(const ir::Graph& graph, std::uint64_t seed) {
+    const std::vector<ir::Array> inputs = testing::random_inputs(graph, seed);
+    const Outcome expected = ir::interpret(graph, inputs);
+    return expected.ok() ? Difference(graph, inputs, expected) : "";
+  }
+  std::string Difference(const ir::Graph& graph, const std::vector<ir::Array>& inputs,
+                         const Outcome& expected) {
+    const auto program = compiler::compile(graph, options_, *code_);
+    if (!program.ok()) return program.status().ToString();
+    for (const runtime::Step& step : (*program)->steps) {
+      if (step.body == nullptr || step.body->kind() == "copy" || step.name == "settle") continue;
+      ++(step.device == kGpu ? on_gpu_ : on_host_);
+    }
+    const std::string at =
+        testing::difference(expected, testing::run_on_engine(*engine_, graph, *program, inputs));
+    return at.empty() ? at : at + "\n" + runtime::print(**program);
+  }
+
+  std::optional<fake_cuda::FakeGpu> fake_;
+  std::unique_ptr<runtime::Engine> engine_;
+  std::unique_ptr<compiler::CodeCache> code_ = compiler::make_code_cache({});
+  compiler::CompileOptions options_;
+  int on_gpu_ = 0, on_host_ = 0;  // steps
+};
+
+class GpuOps : public GpuSuite, public ::testing::WithParamInterface<ir::Op> {};
+
+TEST_P(GpuOps, HaveTheInterpretersBits) {
+  const ir::Op op = GetParam();
+  int checked = 0;
+  for (int d = 0; d < kDTypeCount; ++d) {
+    const auto dtype = static_cast<DType>(d);
+    if (!testing::op_accepts(op, dtype)) continue;
+    testing::OpCases cases = testing::op_cases(op, dtype);
+    std::mt19937 random(static_cast<unsigned>(d));  // a few of each are others for each dtype
+    std::shuffle(cases.cases.begin(), cases.cases.end(), random);
+    if (cases.cases.size() > most_cases()) cases.cases.resize(most_cases());
+    for (const testing::OpCase& c : cases.cases) {
+      SCOPED_TRACE(std::string(ir::name(op)) + " of " + std::string(name(dtype)) + ": " + c.what + "\n" +
+                   ir::print(c.graph, {.max_literal_elements = 40}));
+      ASSERT_EQ(Difference(on_gpu(c.graph), c.inputs), "");
+      ++checked;
+    }
+  }
+  EXPECT_GT(checked, 0);
+  RecordProperty("steps_on_gpu", on_gpu_);
+  RecordProperty("steps_on_host", on_host_);
+  const ir::OpInfo& info = ir::op_info(op);
+  if (info.elementwise() || info.family == ir::Family::reduce) {
+    EXPECT_GT(on_gpu_, 0);
+  }
+}
+
+std::vector<ir::Op> every_op() {
+  std::vector<ir::Op> ops;
+  for (const ir::OpInfo& info : ir::all_ops()) ops.push_back(info.op);
+  return ops;
+}
+INSTANTIATE_TEST_SUITE_P(All, GpuOps, ::testing::ValuesIn(every_op()),
+                         [](const auto& info) { return std::string(ir::name(info.param)); });
+
+TEST_F(GpuSuite, RandomGraphsHaveTheInterpretersBits) {
+  const std::uint64_t count = on_fake() ? 10 : 500;
+  for (std::uint64_t seed = 1; seed <= count; ++seed) {
+    SCOPED_TRACE("LEAT_SEED=" + std::to_string(seed));
+    const ir::Graph graph = on_gpu(testing::random_graph(seed));
+    ASSERT_EQ(DifferenceUnlessItFaults(graph, seed), "");
+  }
+  EXPECT_GT(on_gpu_, 10);
+}
+
+TEST_F(GpuSuite, LargeRandomGraphsToo) {
+  testing::RandomGraphOptions large;
+  large.most_elements = on_fake() ? 20'000 : 4'000'000;
+  large.most_ops = 12;
+  for (std::uint64_t seed = 1; seed <= (on_fake() ? 3u : 40u); ++seed) {
+    SCOPED_TRACE("LEAT_SEED=" + std::to_string(seed));
+    const ir::Graph graph = on_gpu(testing::random_graph(seed, large));
+    ASSERT_EQ(DifferenceUnlessItFaults(graph, seed), "");
+  }
+}
+
+TEST_F(GpuSuite, PlacedByEstimatesTheBitsStay) {
+  options_.place_automatically = true;
+  for (compiler::DeviceDescription& device : options_.devices) {  // so that even little work is spread
+    device.launch_ns = 5000;
+    device.copy_latency_ns = 100;
+  }
+  for (std::uint64_t seed = 1; seed <= (on_fake() ? 20u : 200u); ++seed) {
+    SCOPED_TRACE("LEAT_SEED=" + std::to_string(seed));
+    const ir::Graph graph = testing::random_graph(seed);
+    ASSERT_EQ(DifferenceUnlessItFaults(graph, seed), "");
+  }
+  EXPECT_GT(on_gpu_, 10);
+}
+
+TEST_F(GpuSuite, RunsAtOnceKeepApart) {
+  const ir::Graph graph = on_gpu(testing::random_graph(11));
+  const auto program = compiler::compile(graph, options_, *code_).value();
+  std::vector<std::thread> threads;
+  std::vector<std::string> differences(4);
+  for (std::size_t k = 0; k < differences.size(); ++k) {
+    threads.emplace_back([&, k] {
+      for (std::uint64_t seed = 0; seed < 20 && differences[k].empty(); ++seed) {
+        const std::vector<ir::Array> inputs = testing::random_inputs(graph, 100 * k + seed);
+        const Outcome expected = ir::interpret(graph, inputs);
+        const Outcome actual = testing::run_on_engine(*engine_, graph, program, inputs);
+        if (expected.ok()) differences[k] = testing::difference(expected, actual);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const std::string& at : differences) EXPECT_EQ(at, "");
+}
+
+TEST_F(GpuSuite, AFaultPoisonsItsValueAndTheDeviceGoesOn) {
+  const ir::Graph graph = on_gpu(ir::parse("%x: i32[1000]\n%y: i32[1000]\n%z = div %x %y\n").value());
+  const ir::Type type{DType::i32, {1000}};
+  std::vector<ir::Array> inputs = {ir::Array::Zeros(type), ir::Array::Zeros(type)};
+  auto* const divisors = reinterpret_cast<std::int32_t*>(inputs[1].bytes.get());
+  std::fill(divisors, divisors + 1000, 3);
+  EXPECT_EQ(Difference(graph, inputs), "");
+  divisors[999] = 0;
+  const auto program = compiler::compile(graph, options_, *code_).value();
+  const Outcome fault = testing::run_on_engine(*engine_, graph, program, inputs);
+  EXPECT_EQ(fault.status().code(), Code::invalid_argument);
+  EXPECT_NE(fault.status().message().find("integer division by zero"), std::string::npos)
+      << fault.status().message();
+  divisors[999] = 1;
+  EXPECT_EQ(Difference(graph, inputs), "");
+}
+
+TEST_F(GpuSuite, MoreThanItsMemoryIsAnErrorWithTheSizes) {
+  // Two values of 5/8 of the memory each.
+  const std::int64_t elements = engine_->gpu(kGpu)->memory_bytes() / 4 * 5 / 8;
+  const std::string extent = std::to_string(elements);
+  const ir::Graph graph =
+      on_gpu(ir::parse("graph @g(%x: f32[1]) -> (f32[" + extent + "], f32[" + extent +
+                       "]) {\n%b = reshape %x : f32[]\n%w = broadcast %b {dims=[]} : f32[" + extent +
+                       "]\n%y = exp %w\n%z = sqrt %w\nreturn %y, %z\n}\n")
+                 .value());
+  const auto program = compiler::compile(graph, options_, *code_).value();
+  runtime::RunRequest request;
+  request.program = program;
+  runtime::Ref<runtime::Buffer> x = engine_->Allocate(4).value();
+  std::memset(x->data(), 0, 4);
+  request.inputs = {runtime::Value::Ready(x)};
+  const std::vector<runtime::Ref<runtime::Value>> outputs = {runtime::Value::Pending(),
+                                                             runtime::Value::Pending()};
+  request.outputs = outputs;
+  const auto run = engine_->Submit(std::move(request));
+  ASSERT_TRUE(run->Wait().ok());
+  EXPECT_EQ(run->status().code(), Code::resource_exhausted) << run->status().ToString();
+  EXPECT_NE(run->status().message().find(std::to_string(4 * elements)), std::string::npos)
+      << run->status().message();
+  const ir::Graph small = on_gpu(ir::parse("%x: f32[1000]\n%y = exp %x\n").value());
+  EXPECT_EQ(Difference(small, testing::random_inputs(small, 3)), "");  // the device goes on
+}
+
+}  // namespace
+}  // namespace leat
