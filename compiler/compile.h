@@ -15,6 +15,10 @@
 #include "ir/interpreter.h"
 #include "runtime/program/program.h"
 
+namespace leat::compiler {}
+namespace leat::runtime::cuda {
+class Gpu;  // runtime/cuda/gpu.h
+}
 namespace leat::compiler {
 
 struct Pass;            // compiler/pipeline.h
@@ -39,12 +43,16 @@ struct DeviceDescription {
   double copy_bytes_per_ns = 8;    // to another device
   double copy_latency_ns = 2000;
   std::optional<runtime::cuda::GpuDescription> gpu{};  // its kernels are compiled for this; none: a CPU
+  /// The device itself, which is asked whether it has cuBLASLt, and for its algorithms; null: plans go
+  /// without.
+  const runtime::cuda::Gpu* opened = nullptr;
 };
 /// gpu:`number`, with estimates from the description.
 DeviceDescription describe_gpu_device(int number, const runtime::cuda::GpuDescription& gpu);
 
 struct CompileOptions {
   bool exact_contractions = false;  // sequential-K fma everywhere: bits equal the interpreter's
+  bool tf32 = false;                // cuBLASLt may round the operands of products in f32 to TF32
   bool simplify = true;
   bool fuse = true;
   bool reuse_memory = true;

@@ -244,8 +244,7 @@ class Lowering {
     d.exact = options_.exact_contractions;
     if (kernels_.on_gpu(device_)) {
       const std::uint32_t buffers[] = {BufferOf(operands[0].base), BufferOf(operands[1].base)};
-      return kernels_.AddGpuOp(node, runtime::cuda::plan_exact_matmul(d, *options_.devices[device_].gpu),
-                               buffers, buffer_of_[n], kernels_.AddSource(graph_, node));
+      return kernels_.AddGpuMatmul(node, d, buffers, buffer_of_[n][0], kernels_.AddSource(graph_, node));
     }
     StatusOr<runtime::cpu::ContractionPlan> plan = runtime::cpu::plan_matmul(d);
     if (!plan.ok()) return plan.status();

@@ -8,6 +8,8 @@
 #include "runtime/cpu/op_step.h"
 #include "runtime/cpu/pairwise_step.h"
 #include "runtime/cuda/gpu_steps.h"
+#include "runtime/cuda/lt_matmul.h"
+#include "runtime/cuda/op_plan.h"
 
 namespace leat::compiler {
 namespace {
@@ -105,33 +107,70 @@ std::uint32_t KernelLowering::Here(std::uint32_t buffer, runtime::DeviceId devic
   return known->second;
 }
 
+// Of a launch, and of what it reads and writes at 1 TB/s.
+constexpr double kLaunchNs = 4000, kBytesPerNs = 1000;
+
+Step KernelLowering::GpuStep(const ir::Node& node, std::span<const std::uint32_t> operands,
+                             std::span<const std::uint32_t> results, std::uint32_t source,
+                             std::int64_t scratch_bytes) {
+  Step step;
+  step.name = std::string(name(node.op));
+  step.device = device_;
+  step.sources = {source};
+  for (std::uint32_t b : operands) step.uses.push_back({Here(b, device_, source), false});
+  for (std::uint32_t b : results) step.uses.push_back({b, true});
+  for (const runtime::Use& use : step.uses)
+    step.cost_ns += static_cast<double>(program_.buffers[use.buffer].bytes) / kBytesPerNs;
+  if (scratch_bytes > 0) step.uses.push_back({AddTemporary({DType::u8, Shape{scratch_bytes}}), true});
+  return step;
+}
+
 Status KernelLowering::AddGpuOp(const ir::Node& node, runtime::cuda::OpPlan plan,
                                 std::span<const std::uint32_t> operands,
                                 std::span<const std::uint32_t> results, std::uint32_t source) {
-  // Launches, at 1 TB/s.
-  constexpr double kLaunchNs = 4000, kBytesPerNs = 1000;
   std::vector<std::shared_ptr<const runtime::cuda::GpuCode>> codes;
   for (const runtime::cuda::OpLaunch& launch : plan.launches) {
     auto code = code_.GetGpuOp(launch.kernel, *options_.devices[device_].gpu);
     if (!code.ok()) return code.status().WithNote("for " + options_.devices[device_].name);
     codes.push_back(*std::move(code));
   }
-  Step step;
-  step.name = std::string(name(node.op));
-  step.device = device_;
-  step.sources = {source};
-  step.cost_ns = kLaunchNs * static_cast<double>(plan.launches.size());
-  for (std::uint32_t b : operands) step.uses.push_back({Here(b, device_, source), false});
-  for (std::uint32_t b : results) step.uses.push_back({b, true});
-  for (const runtime::Use& use : step.uses)
-    step.cost_ns += static_cast<double>(program_.buffers[use.buffer].bytes) / kBytesPerNs;
-  if (plan.scratch_bytes > 0)
-    step.uses.push_back({AddTemporary({DType::u8, Shape{plan.scratch_bytes}}), true});
+  Step step = GpuStep(node, operands, results, source, plan.scratch_bytes);
+  step.cost_ns += kLaunchNs * static_cast<double>(plan.launches.size());
   Status fault(Code::out_of_range, absl::StrCat(step.name, ": an index is out of range"));
   step.body = runtime::cuda::make_op_launch_step(device_, std::move(plan), std::move(codes), operands.size(),
                                                  results.size(), std::move(fault));
   program_.steps.push_back(std::move(step));
   return {};
+}
+
+Status KernelLowering::AddGpuMatmul(const ir::Node& node, const runtime::cpu::MatmulDescriptor& d,
+                                    std::span<const std::uint32_t> operands, std::uint32_t result,
+                                    std::uint32_t source) {
+  const DeviceDescription& device = options_.devices[device_];
+  std::string why;
+  if (d.exact) {
+    why = "exact: asked for";
+  } else if (!is_float(d.dtype) || d.k == 0) {
+    why = "exact, as every product of " + std::string(d.k == 0 ? "nothing" : "integers");
+  } else if (device.opened == nullptr) {
+    why = "exact: " + device.name + " is not here to be asked for cuBLASLt";
+  } else {
+    auto plan = runtime::cuda::LtMatmul::Plan(*device.opened, d, options_.tf32);
+    if (plan.ok()) {
+      runtime::cuda::LtMatmulStepPlan made = runtime::cuda::make_lt_matmul_step(device_, *std::move(plan));
+      Step step = GpuStep(node, operands, {&result, 1}, source, made.scratch_bytes);
+      step.body = std::move(made.body);
+      step.cost_ns += kLaunchNs;
+      program_.steps.push_back(std::move(step));
+      return {};
+    }
+    if (plan.status().code() != Code::not_found && plan.status().code() != Code::unimplemented)
+      return plan.status();
+    why = "exact: " + plan.status().message();
+  }
+  runtime::cuda::OpPlan exact = runtime::cuda::plan_exact_matmul(d, *device.gpu);
+  exact.note = std::move(why);
+  return AddGpuOp(node, std::move(exact), operands, {&result, 1}, source);
 }
 
 Status KernelLowering::Lower(const ir::Graph& body, std::span<const std::uint32_t> inputs,

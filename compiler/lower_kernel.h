@@ -9,6 +9,7 @@
 
 #include "compiler/build_kernel.h"
 #include "compiler/compile.h"
+#include "runtime/cpu/contraction.h"
 #include "runtime/cuda/op_kernel.h"
 #include "runtime/program/program.h"
 
@@ -37,12 +38,20 @@ class KernelLowering {
   /// Appends the step of an op with code of its own on the GPU at hand.
   Status AddGpuOp(const ir::Node& node, runtime::cuda::OpPlan plan, std::span<const std::uint32_t> operands,
                   std::span<const std::uint32_t> results, std::uint32_t source);
+  /// Appends the step of a product on the GPU at hand: by cuBLASLt where that does it, else by our own
+  /// kernel, which says why.
+  Status AddGpuMatmul(const ir::Node& node, const runtime::cpu::MatmulDescriptor& matmul,
+                      std::span<const std::uint32_t> operands, std::uint32_t result, std::uint32_t source);
 
   /// A source for a node; `graph` holds the types of its operands.
   std::uint32_t AddSource(const ir::Graph& graph, const ir::Node& node);
   std::uint32_t AddTemporary(const ir::Type& type);
 
  private:
+  /// A step on the GPU at hand, without its body.
+  runtime::Step GpuStep(const ir::Node& node, std::span<const std::uint32_t> operands,
+                        std::span<const std::uint32_t> results, std::uint32_t source,
+                        std::int64_t scratch_bytes);
   Status LowerOpByOp(const ir::Graph& body, std::span<const std::uint32_t> inputs,
                      std::span<const std::uint32_t> outputs);
   std::uint32_t AddOn(runtime::DeviceId device, const ir::Type& type);

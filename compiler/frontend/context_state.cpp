@@ -202,6 +202,7 @@ void ContextState::Shutdown() noexcept {
 compiler::CompileOptions ContextState::compile_options() {
   compiler::CompileOptions o;
   o.exact_contractions = options_.exact_contractions;
+  o.tf32 = options_.tf32;
   o.fuse = options_.fuse;
   o.place_automatically = options_.placement == PlacementPolicy::automatic;
   o.tier = options_.tier == Tier::tiles          ? compiler::Tier::tiles
@@ -213,6 +214,7 @@ compiler::CompileOptions ContextState::compile_options() {
     compiler::DeviceDescription device;
     if (const runtime::cuda::Gpu* gpu = engine_->gpu(static_cast<runtime::DeviceId>(o.devices.size()))) {
       device = compiler::describe_gpu_device(gpus++, gpu->description());
+      device.opened = gpu;
     } else {
       device.name = std::move(name);
       device.workers = engine_->workers();

@@ -57,6 +57,7 @@ struct ContextOptions {
   std::shared_ptr<StepSchedule> schedule{};  // debug: the order of steps; implies synchronous
   // Its own.
   bool exact_contractions = false;  // no library contractions: bits that never depend on the machine
+  bool tf32 = false;                // products in f32 on a GPU may round their operands to TF32
   Tier tier = Tier::automatic;      // when kernels get machine code
   PlacementPolicy placement = PlacementPolicy::operands;  // where there are several devices
   bool fuse = true;                                       // debug: false keeps every op a step of its own

@@ -97,21 +97,4 @@ std::string describe_driver() {
          std::to_string((*driver)->device_count()) + " devices";
 }
 
-std::string describe_library(std::initializer_list<const char*> names, const char* symbol) {
-  std::string why;
-  for (const char* name : names) {
-    void* const library = ::dlopen(name, RTLD_LAZY | RTLD_LOCAL);
-    if (library == nullptr) {
-      why += (why.empty() ? "" : "; ") + why_not_opened();
-      continue;
-    }
-    void* const address = ::dlsym(library, symbol);
-    const std::string found = address == nullptr ? std::string("absent: ") + name + " has no " + symbol
-                                                 : "found: " + path_of(address);
-    ::dlclose(library);
-    return found;
-  }
-  return "absent: " + why;
-}
-
 }  // namespace leat::runtime::cuda

@@ -8,7 +8,6 @@
 //   if (Status s = (*driver)->Check((*driver)->DeviceGetCount(&n), "cuDeviceGetCount"); !s.ok()) ...
 #pragma once
 
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -51,10 +50,8 @@ class Driver {
 /// "12.4"
 std::string describe_version(int version);
 
-/// What `leat info` says of the driver and of a library: "found: /usr/lib/libx.so.1, <note>", or "absent: "
-/// and why. Both are opened.
+/// What `leat info` says: "found: /usr/lib/libcuda.so.1, CUDA 12.4, 1 devices", or "absent: " and why. It is
+/// opened.
 std::string describe_driver();
-/// The first of `names` that is there; `symbol` is one of its functions.
-std::string describe_library(std::initializer_list<const char*> names, const char* symbol);
 
 }  // namespace leat::runtime::cuda

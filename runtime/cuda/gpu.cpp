@@ -165,6 +165,7 @@ Gpu::~Gpu() {
   {
     const Current current(*this);
     // One failure is not the end of the others; what a lost device holds goes with its context.
+    CloseContractions();
     for (const auto& item : loaded_) give_back([&] { return driver_->ModuleUnload(item.second.module); });
     for (const auto& set : sets_) {
       for (CuStream stream : *set) give_back([&] { return driver_->StreamDestroy(stream); });

@@ -21,6 +21,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "runtime/cuda/cublas_lt_abi.h"
 #include "runtime/cuda/driver.h"
 #include "runtime/cuda/gpu_code.h"
 #include "runtime/cuda/gpu_description.h"
@@ -34,6 +35,8 @@ inline constexpr int kComputeStreams = 4, kCopyInStreams = 2, kCopyOutStreams = 
 inline constexpr int kStreams = kComputeStreams + kCopyInStreams + kCopyOutStreams;
 /// Runs share this many sets of them in turn.
 inline constexpr int kStreamSets = 4;
+
+class CublasLt;
 
 using StreamSet = std::vector<CuStream>;  // kStreams of them
 /// "stream 2", "copy in 1", "copy out 0, set 3": of number `set * kStreams + stream`.
@@ -50,7 +53,7 @@ struct Completion {
 /// What gives something back is tried twice: a failure that passes is no leak.
 template <class Call>
 void give_back(Call call) {
-  if (call() != CuResult::success) call();
+  if (call() != decltype(call()){}) call();
 }
 
 class Gpu;
@@ -115,6 +118,18 @@ class Gpu final : public std::enable_shared_from_this<Gpu> {
   /// What was loaded as `function`; null for any other. For tests and traces.
   std::shared_ptr<const GpuCode> CodeOf(CuFunction function) const;
 
+  /// cuBLASLt, and its handle for this device.
+  struct Lt {
+    std::shared_ptr<const CublasLt> library;
+    LtHandle handle = nullptr;
+  };
+  /// Opened at the first call. not_found, with the reason, where there is none: then it is not looked for
+  /// again.
+  StatusOr<Lt> Contractions() const;
+  /// What the error of a call that should have queued something means: out of memory leaves the device as it
+  /// is, anything else loses it.
+  Status ContractionFailed(const Status& why);
+
   /// Device memory for an engine's Memory, which keeps the device; pinned host memory that every device
   /// reaches.
   std::shared_ptr<Allocator> MakeAllocator();
@@ -138,6 +153,7 @@ class Gpu final : public std::enable_shared_from_this<Gpu> {
   void Settle();
   Status AddStreams();  // REQUIRES: streams_mutex_ is held
   StatusOr<Loaded> LoadModule(const std::shared_ptr<const GpuCode>& code);
+  void CloseContractions();
   void Reached(Completion& completion);
   void Watch();
 
@@ -155,6 +171,10 @@ class Gpu final : public std::enable_shared_from_this<Gpu> {
   mutable std::mutex streams_mutex_;
   std::vector<std::unique_ptr<StreamSet>> sets_;
   std::uint64_t next_set_ = 0;
+
+  mutable std::mutex lt_mutex_;  // guards the next two
+  mutable Lt lt_;
+  mutable Status lt_absent_;
 
   std::mutex loading_mutex_;       // held while the driver compiles
   mutable std::mutex code_mutex_;  // guards loaded_

@@ -22,6 +22,13 @@ std::shared_ptr<const StepBody> make_op_launch_step(DeviceId device, OpPlan plan
                                                     std::vector<std::shared_ptr<const GpuCode>> codes,
                                                     std::size_t operands, std::size_t results, Status fault);
 
+class LtMatmul;
+/// A product by cuBLASLt. Uses: x, y, out, and scratch memory of so many bytes where the plan wants some.
+struct LtMatmulStepPlan {
+  std::shared_ptr<const StepBody> body;
+  std::int64_t scratch_bytes = 0;
+};
+LtMatmulStepPlan make_lt_matmul_step(DeviceId device, std::shared_ptr<const LtMatmul> plan);
 /// What a step launches, in order; none where it launches nothing.
 std::vector<std::shared_ptr<const GpuCode>> launched_codes(const StepBody& body);
 

@@ -123,6 +123,7 @@ struct OpPlan {
   std::vector<OpLaunch> launches;  // none: the results have no elements
   std::int64_t scratch_bytes = 0;
   bool faults = false;  // whether the fault flag may be set
+  std::string note;     // for dumps: why it is done so
 };
 
 std::vector<std::uint64_t> pack_parameters(const OpLaunch& launch, std::uint32_t* faults,

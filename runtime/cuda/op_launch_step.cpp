@@ -63,7 +63,7 @@ class OpLaunchStep final : public GpuStepBody {
       text += (text.empty() ? "" : "; ") + std::to_string(launch.geometry.blocks) + " blocks of " +
               std::to_string(launch.geometry.threads) + " threads " + print(launch.kernel);
     }
-    return text;
+    return plan_.note.empty() ? text : text + " (" + plan_.note + ")";
   }
 
  private:

@@ -7,6 +7,7 @@
 #include "compiler/code_cache.h"
 #include "ir/ops.h"
 #include "runtime/cpu/contraction.h"
+#include "runtime/cuda/cublas_lt.h"
 #include "runtime/cuda/driver.h"
 #include "runtime/cuda/gpu_description.h"
 #include "runtime/cuda/jit_link.h"
@@ -57,8 +58,7 @@ Status info(bool json) {
   j["CUDA driver"] = runtime::cuda::describe_driver();
   for (const std::string& gpu : runtime::cuda::describe_gpus()) j[gpu.substr(0, 5)] = gpu.substr(7);
   j["nvJitLink"] = runtime::cuda::describe_jit_linker();
-  j["cuBLASLt"] =
-      runtime::cuda::describe_library({"libcublasLt.so.13", "libcublasLt.so.12"}, "cublasLtGetVersion");
+  j["cuBLASLt"] = runtime::cuda::describe_cublas_lt();
   j["profiler ranges"] = runtime::ProfilerRanges::Describe();
   if (json) {
     std::printf("%s\n", j.dump(2).c_str());

@@ -24,6 +24,7 @@ void add_session_options(CLI::App* command, SessionOptions* o) {
       ->check(CLI::IsMember({"tiles", "automatic", "machine_code"}))
       ->capture_default_str();
   command->add_flag("--exact-contractions", o->exact, "bit-equal to the interpreter");
+  command->add_flag("--tf32", o->tf32, "cuBLASLt may round operands in f32 to TF32");
 }
 
 Status Session::Run(std::vector<runtime::Ref<runtime::Value>>* outputs) {
@@ -75,6 +76,7 @@ StatusOr<std::unique_ptr<Session>> Session::Open(const SessionOptions& options) 
   compiler::CompileOptions& compile = session->compile_options;
   compile.exact_contractions = options.exact;
   compile.place_automatically = options.placement == kAutomaticPlacement;
+  compile.tf32 = options.tf32;
   compile.tier = options.tier == "tiles"       ? compiler::Tier::tiles
                  : options.tier == "automatic" ? compiler::Tier::automatic
                                                : compiler::Tier::machine_code;
@@ -82,6 +84,8 @@ StatusOr<std::unique_ptr<Session>> Session::Open(const SessionOptions& options) 
   for (int g = 0; g < options.gpus; ++g)
     gpus.push_back(session->engine->gpu(static_cast<runtime::DeviceId>(options.devices + g))->description());
   compile.devices = describe_devices(options.devices, session->engine->workers(), gpus);
+  for (std::size_t d = 0; d < compile.devices.size(); ++d)
+    compile.devices[d].opened = session->engine->gpu(static_cast<runtime::DeviceId>(d));
   const auto start = Clock::now();
   auto program = compiler::compile(session->graph, compile, *session->code);
   session->compile_us = us_since(start);

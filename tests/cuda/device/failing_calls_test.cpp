@@ -1,8 +1,12 @@
 // Each call of the driver fails once, at each of its turns: nothing crashes, hangs, leaks or is wrong.
 #include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
 
 #include "compiler/frontend/context_state.h"
 #include "leat/leat.h"
+#include "runtime/cuda/cublas_lt_abi.h"
 #include "tests/cuda/fake/launches.h"
 
 namespace leat {
@@ -10,6 +14,19 @@ namespace {
 
 using fake_cuda::FakeGpu;
 using runtime::cuda::CuResult;
+
+// The Contexts of these tests compile each kernel once.
+struct CacheFolder {
+  CacheFolder() : path((std::filesystem::temp_directory_path() / "leat_failing_calls_XXXXXX").string()) {
+    if (::mkdtemp(path.data()) == nullptr) path.clear();
+  }
+  ~CacheFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+  std::string path;
+};
+const CacheFolder kCache;
 
 // Whether the value came, and was right; what else may happen is an error of the run.
 template <class T>
@@ -48,13 +65,17 @@ constexpr const char* kEntries[] = {
 #define LEAT_ENTRY(name, version, parameters) "cu" #name,
     LEAT_CUDA_DRIVER_ENTRIES(LEAT_ENTRY)
 #undef LEAT_ENTRY
+#define LEAT_ENTRY(name, result, parameters) "cublasLt" #name,
+        LEAT_CUBLASLT_ENTRIES(LEAT_ENTRY)
+#undef LEAT_ENTRY
 };
 
 class FailingCall : public ::testing::TestWithParam<std::tuple<const char*, CuResult>> {};
 
 TEST_P(FailingCall, IsAnErrorOfWhatNeededIt) {
   const auto [entry, result] = GetParam();
-  const ContextOptions options{.workers = 2, .gpu_devices = 2, .cuda_driver = LEAT_FAKE_CUDA};
+  const ContextOptions options{
+      .workers = 2, .gpu_devices = 2, .cuda_driver = LEAT_FAKE_CUDA, .cache_folder = kCache.path};
   // The turns of this call in a run where nothing fails.
   std::int64_t calls = 0;
   {

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -57,6 +58,17 @@ class FakeDriver {
   virtual std::map<std::string, std::int64_t> calls() const = 0;  // since Reset
   /// Everything that was wrong so far, a line each. Empties the list.
   virtual std::string TakeComplaints() = 0;
+  // For libraries on top of the driver (fake/cublas_lt/): they share its calls, failures and complaints.
+  /// Counts the call; the result that it shall have at once, if any.
+  virtual std::optional<runtime::cuda::CuResult> Enter(const std::string& entry) = 0;
+  /// Enter, and the device of the current context must work.
+  virtual std::optional<runtime::cuda::CuResult> EnterContext(const std::string& entry, int* device) = 0;
+  virtual void Complain(const std::string& what) = 0;
+  /// Queues what a call does on a stream of the current context: a complaint, or "".
+  virtual runtime::cuda::CuResult QueueOperation(runtime::cuda::CuStream stream, const std::string& call,
+                                                 std::function<std::string()> operation) = 0;
+  /// Something that Leaks tells of was made (1) or given back (-1).
+  virtual void CountAlive(const std::string& what, int change) = 0;
   /// What was made and not given back: "2 events, 1 stream", or "".
   virtual std::string Leaks() const = 0;
 };

@@ -34,6 +34,7 @@ void State::Reset(const FakeOptions& o) {
   failures_.clear();
   fail_launch_ = 0;
   complaints_.clear();
+  alive_.clear();
   launch_ = nullptr;
 }
 
@@ -76,6 +77,7 @@ std::string State::Leaks() const {
   count(modules.size(), "modules");
   count(pools.size(), "pools");
   count(memory.blocks().size(), "blocks of memory");
+  for (const auto& [what, n] : alive_) count(static_cast<std::size_t>(n), what.c_str());
   return text;
 }
 
@@ -119,6 +121,20 @@ void State::Queue(FakeStream& stream, std::function<void()> operation) {
   stream.Push([device, operation = std::move(operation)] {
     if (device->error == CuResult::success) operation();
   });
+}
+
+CuResult State::QueueOperation(runtime::cuda::CuStream handle, const std::string& call,
+                               std::function<std::string()> operation) {
+  const std::lock_guard lock(mutex);
+  const auto it = streams.find(handle);
+  if (it == streams.end()) return Misuse(call + ": no such stream");
+  if (context_stack().empty() || it->second->device() != context_stack().back())
+    return Misuse(call + " on a stream of another context");
+  Queue(*it->second, [this, call, operation = std::move(operation)] {
+    const std::string complaint = operation();
+    if (!complaint.empty()) Complain(call + ": " + complaint);
+  });
+  return CuResult::success;
 }
 
 void State::Copy(std::uint64_t to, std::uint64_t from, std::size_t bytes, const char* call) {

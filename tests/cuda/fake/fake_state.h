@@ -65,10 +65,16 @@ class State final : public FakeDriver {
 
   // For the entry points.
   /// Counts the call; the result that it shall have at once, if any.
-  std::optional<CuResult> Enter(const std::string& entry);
+  std::optional<CuResult> Enter(const std::string& entry) override;
   /// Enter, and the device of the current context must work.
-  std::optional<CuResult> EnterContext(const std::string& entry, int* device);
-  void Complain(const std::string& what);    // takes the lock
+  std::optional<CuResult> EnterContext(const std::string& entry, int* device) override;
+  void Complain(const std::string& what) override;  // takes the lock
+  CuResult QueueOperation(runtime::cuda::CuStream stream, const std::string& call,
+                          std::function<std::string()> operation) override;
+  void CountAlive(const std::string& what, int change) override {
+    const std::lock_guard lock(mutex);
+    alive_[what] += change;
+  }
   CuResult Misuse(const std::string& what);  // with the lock held
   /// Queues `operation` unless the device has failed by the time that the stream comes to it.
   void Queue(FakeStream& stream, std::function<void()> operation);
@@ -94,6 +100,7 @@ class State final : public FakeDriver {
   int fail_launch_ = 0;
   CuResult launch_failure_ = CuResult::success;
   std::string complaints_;
+  std::map<std::string, int> alive_;  // of libraries on top
 };
 
 State& state();

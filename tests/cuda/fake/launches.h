@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 
 #include "compiler/codegen/cuda/kernel_ptx.h"
@@ -110,6 +111,7 @@ class FakeGpu {
  public:
   explicit FakeGpu(const FakeOptions& options = {}) : fake_(load_fake_driver()) {
     setenv("LEAT_NVJITLINK", "none", 0);  // what it makes nobody runs
+    ::setenv("LEAT_CUBLASLT", LEAT_FAKE_CUBLASLT, 0);
     fake_.Reset(options);
   }
   ~FakeGpu() {

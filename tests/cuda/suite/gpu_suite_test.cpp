@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <optional>
 #include <random>
@@ -182,6 +183,42 @@ TEST_F(GpuSuite, PlacedByEstimatesTheBitsStay) {
     ASSERT_EQ(DifferenceUnlessItFaults(graph, seed), "");
   }
   EXPECT_GT(on_gpu_, 10);
+}
+
+// Of small whole numbers every sum is exact, in whatever order the library adds them up.
+TEST_F(GpuSuite, ProductsOfTheLibraryAreRightAndTheSameAgain) {
+  options_.exact_contractions = false;
+  options_.devices.back().opened = engine_->gpu(kGpu);
+  if (const auto lt = engine_->gpu(kGpu)->Contractions(); !lt.ok()) GTEST_SKIP() << lt.status().message();
+  for (const char* dtype : {"f32", "f64", "f16", "bf16"}) {
+    for (const auto& [batch, m, k, n] :
+         std::vector<std::array<int, 4>>{{1, 64, 96, 32}, {1, 1, 7, 1}, {1, 5, 130, 9}, {3, 17, 40, 24}}) {
+      const auto array = [&](int rows, int columns) {
+        return std::string(dtype) + "[" + std::to_string(batch) + "," + std::to_string(rows) + "," +
+               std::to_string(columns) + "]";
+      };
+      const std::string product = " {batch_x=[0], batch_y=[0], contract_x=[2], contract_y=[1]}\n";
+      const ir::Graph graph =
+          on_gpu(ir::parse("%x: " + array(m, k) + "\n%y: " + array(k, n) + "\n%t: " + array(n, k) +
+                           "\n%u = transpose %t {dims=[0, 2, 1]}\n%p = dot_general %x %y" + product +
+                           "%q = dot_general %x %u" + product + "%z = add %p %q\n")
+                     .value());
+      std::vector<ir::Array> inputs;
+      std::mt19937 random(7);
+      for (const std::uint32_t p : graph.parameters) {
+        inputs.push_back(ir::Array::Zeros(graph.nodes[p].type()));
+        visit_dtype(inputs.back().type.dtype, [&](auto zero) {
+          using T = decltype(zero);
+          for (std::int64_t i = 0; i < inputs.back().type.shape.num_elements(); ++i)
+            inputs.back().as<T>()[i] = static_cast<T>(static_cast<float>(random() % 3) - 1);
+        });
+      }
+      SCOPED_TRACE(ir::print(graph));
+      for (int again = 0; again < 2; ++again) ASSERT_EQ(Difference(graph, inputs), "");
+      const auto program = compiler::compile(graph, options_, *code_).value();
+      EXPECT_NE(runtime::print(*program).find("cuBLASLt"), std::string::npos) << runtime::print(*program);
+    }
+  }
 }
 
 TEST_F(GpuSuite, RunsAtOnceKeepApart) {

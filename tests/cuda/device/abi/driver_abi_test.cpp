@@ -5,50 +5,10 @@
 #include <cudaTypedefs.h>
 #include <gtest/gtest.h>
 
-#include <type_traits>
+#include "tests/cuda/device/abi/same_function.h"
 
 namespace leat::runtime::cuda {
 namespace {
-
-enum class Class { pointer, integer };
-
-template <class T>
-constexpr Class class_of() {
-  return std::is_pointer_v<T> ? Class::pointer : Class::integer;
-}
-
-// The same to a caller: pointers, or integers and enumerations of one size; what pointers point to likewise.
-template <class A, class B>
-constexpr bool same_type() {
-  if constexpr (std::is_pointer_v<A> && std::is_pointer_v<B>) {
-    using P = std::remove_pointer_t<A>;
-    using Q = std::remove_pointer_t<B>;
-    if constexpr (std::is_function_v<P> || std::is_function_v<Q>)
-      return std::is_function_v<P> == std::is_function_v<Q>;
-    else if constexpr (std::is_void_v<P> || std::is_void_v<Q>)
-      return std::is_void_v<P> && std::is_void_v<Q>;
-    else if constexpr (
-        requires { sizeof(P); } && requires { sizeof(Q); })
-      return sizeof(P) == sizeof(Q) && std::is_const_v<P> == std::is_const_v<Q>;
-    else
-      return !requires { sizeof(P); }
-    &&!requires { sizeof(Q); };  // both opaque
-  } else {
-    return class_of<A>() == class_of<B>() && sizeof(A) == sizeof(B);
-  }
-}
-
-template <class Ours, class Theirs>
-struct SameFunction;
-template <class R, class... P, class S, class... Q>
-struct SameFunction<R (*)(P...), S (*)(Q...)> {
-  static constexpr bool value = [] {
-    if constexpr (sizeof...(P) != sizeof...(Q))
-      return false;
-    else
-      return same_type<R, S>() && (same_type<P, Q>() && ...);
-  }();
-};
 
 #define LEAT_ENTRY(name, version, parameters)                                           \
   static_assert(SameFunction<CuResult(*) parameters, PFN_cu##name##_v##version>::value, \
