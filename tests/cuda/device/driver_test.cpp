@@ -22,10 +22,12 @@ TEST(CudaDriver, OpensAndSaysWhatIsThere) {
   EXPECT_EQ((*driver)->device_count(), 2);
   const auto gpu = describe_device(**driver, 1);
   ASSERT_TRUE(gpu.ok()) << gpu.status().ToString();
-  EXPECT_EQ(
-      print(*gpu),
-      "arch = sm_90\nmultiprocessors = 4\nthreads_per_multiprocessor = 2048\n"
-      "blocks_per_multiprocessor = 32\nshared_per_multiprocessor = 233472\nshared_per_block = 232448\n");
+  EXPECT_EQ(print(*gpu),
+            "arch = sm_90\nmultiprocessors = 4\nthreads_per_multiprocessor = 2048\n"
+            "blocks_per_multiprocessor = 32\nshared_per_multiprocessor = 233472\nshared_per_block = 232448\n"
+            // As fast as 4 of an H100's 132 multiprocessors.
+            "f32_gflops = 2027\nf64_gflops = 1015\nf16_gflops = 29969\nmemory_gb_per_s = 3350\n"
+            "copy_gb_per_s = 50\n");
   EXPECT_EQ(fake.TakeComplaints(), "");
 }
 
