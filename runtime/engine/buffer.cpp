@@ -1,5 +1,6 @@
 #include "runtime/engine/buffer.h"
 
+#include <algorithm>
 #include <bit>
 #include <new>
 #include <string>
@@ -88,34 +89,19 @@ StatusOr<Ref<Buffer>> Memory::Allocate(std::size_t bytes) {
     if ((buffer = size_class.free)) size_class.free = buffer->next_free_;
   }
   if (buffer) {
-    cached_bytes_.fetch_sub(
-        size);  // first: counted twice between the two, it could make others fail for nothing
-    live_bytes_.fetch_add(size);
     buffer->Revive();
   } else {
-    // Counted before it is there, so that two at once do not both take the last room.
-    const auto reserve = [&] {
-      std::int64_t live = live_bytes_.load();
-      do {
-        if (limit_ > 0 && live + cached_bytes_.load() + size > limit_) return false;
-      } while (!live_bytes_.compare_exchange_weak(live, live + size));
-      return true;
-    };
-    bool reserved = bytes <= kMost && reserve();
-    if (!reserved && bytes <= kMost) {
-      Trim();
-      reserved = reserve();
-    }
+    const bool held = bytes <= kMost && Hold(size);
     void* block = nullptr;
-    if (reserved) {
+    if (held) {
       block = allocator_->Allocate(block_bytes(c), kBufferAlignment);
-      if (!block && cached_bytes_.load(std::memory_order_relaxed) > 0) {
+      if (!block && stats().cached_bytes > 0) {
         Trim();
         block = allocator_->Allocate(block_bytes(c), kBufferAlignment);
       }
     }
     if (!block) {
-      if (reserved) live_bytes_.fetch_sub(size);
+      if (held) held_bytes_.fetch_sub(size);
       std::string message = "out of memory on device " + std::to_string(device_) + ": " +
                             std::to_string(bytes) + " bytes asked for, " +
                             std::to_string(live_bytes_.load()) + " in use";
@@ -125,8 +111,8 @@ StatusOr<Ref<Buffer>> Memory::Allocate(std::size_t bytes) {
     system_allocations_.fetch_add(1, std::memory_order_relaxed);
     buffer = new (std::nothrow) Buffer();
     if (!buffer) {
-      live_bytes_.fetch_sub(size);
       allocator_->Free(block, block_bytes(c), kBufferAlignment);
+      held_bytes_.fetch_sub(size);
       return Status(Code::resource_exhausted, "out of memory for the record of a buffer");
     }
     buffer->data_ = block;
@@ -135,7 +121,7 @@ StatusOr<Ref<Buffer>> Memory::Allocate(std::size_t bytes) {
   }
   buffer->bytes_ = bytes;
   buffer->memory_ = Ref<Memory>::Share(this);
-  const std::int64_t live = live_bytes_.load(std::memory_order_relaxed);
+  const std::int64_t live = live_bytes_.fetch_add(size) + size;
   std::int64_t peak = peak_bytes_.load(std::memory_order_relaxed);
   while (live > peak && !peak_bytes_.compare_exchange_weak(peak, live, std::memory_order_relaxed)) {
   }
@@ -144,20 +130,35 @@ StatusOr<Ref<Buffer>> Memory::Allocate(std::size_t bytes) {
 
 void Memory::Recycle(Buffer* buffer) noexcept {
   const auto size = static_cast<std::int64_t>(block_bytes(buffer->size_class_));
-  live_bytes_.fetch_sub(size, std::memory_order_relaxed);
+  live_bytes_.fetch_sub(size);
   if (closed_.load(std::memory_order_relaxed)) {
     FreeBlock(buffer);
     return;
   }
-  cached_bytes_.fetch_add(size, std::memory_order_relaxed);
   SizeClass& size_class = classes_[buffer->size_class_];
   const std::lock_guard lock(size_class.mutex);
   buffer->next_free_ = size_class.free;
   size_class.free = buffer;
 }
 
+bool Memory::Hold(std::int64_t size) {
+  if (limit_ <= 0) {
+    held_bytes_.fetch_add(size);
+    return true;
+  }
+  // One at a time, so that nobody else takes the room that is made here.
+  const std::lock_guard lock(hold_mutex_);
+  while (held_bytes_.load() + size > limit_) {
+    if (!Trim()) return false;
+  }
+  held_bytes_.fetch_add(size);
+  return true;
+}
+
 void Memory::FreeBlock(Buffer* buffer) noexcept {
+  const auto size = static_cast<std::int64_t>(block_bytes(buffer->size_class_));
   allocator_->Free(buffer->data_, block_bytes(buffer->size_class_), kBufferAlignment);
+  held_bytes_.fetch_sub(size);
   delete buffer;
 }
 
@@ -166,26 +167,24 @@ void Memory::Close() {
   Trim();
 }
 
-void Memory::Trim() {
+bool Memory::Trim() {
+  bool any = false;
   for (SizeClass& size_class : classes_) {
     Buffer* list;
     {
       const std::lock_guard lock(size_class.mutex);
       list = std::exchange(size_class.free, nullptr);
     }
-    while (list) {
-      Buffer* next = list->next_free_;
-      cached_bytes_.fetch_sub(static_cast<std::int64_t>(block_bytes(list->size_class_)),
-                              std::memory_order_relaxed);
-      FreeBlock(list);
-      list = next;
-    }
+    any |= list != nullptr;
+    while (list) FreeBlock(std::exchange(list, list->next_free_));
   }
+  return any;
 }
 
 MemoryStats Memory::stats() const {
-  return {live_bytes_.load(std::memory_order_relaxed), peak_bytes_.load(std::memory_order_relaxed),
-          cached_bytes_.load(std::memory_order_relaxed), system_allocations_.load(std::memory_order_relaxed)};
+  const std::int64_t live = live_bytes_.load(), held = held_bytes_.load();
+  return {live, peak_bytes_.load(std::memory_order_relaxed), std::max<std::int64_t>(held - live, 0),
+          system_allocations_.load(std::memory_order_relaxed)};
 }
 
 }  // namespace leat::runtime

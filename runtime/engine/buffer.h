@@ -78,8 +78,8 @@ class Memory final : public RefCounted {
   /// A block of `bytes` (0 gives a valid empty one); resource_exhausted, naming the sizes, when over the
   /// limit or when the allocator has none.
   StatusOr<Ref<Buffer>> Allocate(std::size_t bytes);
-  /// Gives cached blocks back to the allocator.
-  void Trim();
+  /// Gives cached blocks back to the allocator; whether there were any.
+  bool Trim();
   /// Trims, and keeps nothing from now on: for the end of the engine.
   void Close();
   MemoryStats stats() const;
@@ -96,6 +96,8 @@ class Memory final : public RefCounted {
     std::mutex mutex;
     Buffer* free = nullptr;
   };
+  /// Counts a new block before it is there, unless it would pass the limit even without cached ones.
+  bool Hold(std::int64_t size);
   void Recycle(Buffer* buffer) noexcept;
   void FreeBlock(Buffer* buffer) noexcept;
 
@@ -103,8 +105,11 @@ class Memory final : public RefCounted {
   const std::shared_ptr<Allocator> allocator_;
   const std::int64_t limit_;
   const bool on_device_;
-  std::atomic<std::int64_t> live_bytes_{0}, peak_bytes_{0}, cached_bytes_{0}, system_allocations_{0};
+  // Held: of every block there is, live or free; no block moves between two counts, so none is missed or
+  // counted twice. A block is live only while it is held.
+  std::atomic<std::int64_t> held_bytes_{0}, live_bytes_{0}, peak_bytes_{0}, system_allocations_{0};
   std::atomic<bool> closed_{false};
+  std::mutex hold_mutex_;
   std::array<SizeClass, kClasses> classes_;
 };
 

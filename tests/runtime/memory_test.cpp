@@ -50,6 +50,42 @@ TEST(MemoryTest, TheLimitNamesTheSizes) {
   EXPECT_EQ(memory->Allocate(std::size_t{1} << 60).status().code(), Code::resource_exhausted);
 }
 
+TEST(MemoryTest, ThreadsThatFitNeverPassTheLimitAndAreNeverRefused) {
+  constexpr std::int64_t kLimit = 4 * 1280;
+  // Counts what is really there, also in the middle of an allocation.
+  struct Counting final : Allocator {
+    void* Allocate(std::size_t bytes, std::size_t alignment) override {
+      const std::int64_t now = bytes_there += static_cast<std::int64_t>(bytes);
+      if (now > kLimit) passed = true;
+      return default_allocator()->Allocate(bytes, alignment);
+    }
+    void Free(void* block, std::size_t bytes, std::size_t alignment) noexcept override {
+      bytes_there -= static_cast<std::int64_t>(bytes);
+      default_allocator()->Free(block, bytes, alignment);
+    }
+    std::atomic<std::int64_t> bytes_there{0};
+    std::atomic<bool> passed{false};
+  };
+  const auto allocator = std::make_shared<Counting>();
+  const Ref<Memory> memory = make_ref<Memory>(DeviceId{0}, allocator, kLimit);
+  std::atomic<int> refused{0}, over{0};
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int k = 0; k < 5000; ++k) {
+        // One block a thread, and room for four of the largest: each size class in turn has to make room.
+        if (!memory->Allocate(std::size_t{1024} + 64 * ((k * 7 + t) % 5)).ok()) ++refused;
+        if (memory->stats().live_bytes > kLimit) ++over;
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_FALSE(allocator->passed);
+  EXPECT_EQ(over, 0);
+  EXPECT_LE(memory->stats().peak_bytes, kLimit);
+  EXPECT_EQ(refused, 0);
+}
+
 TEST(MemoryTest, BuffersOutliveTheirEngine) {
   const auto allocator = std::make_shared<CheckingAllocator>();
   Ref<Buffer> kept;
