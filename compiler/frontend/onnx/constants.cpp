@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "ir/inference.h"
 #include "leat/create.h"
+#include "runtime/cpu/packed_constant.h"
 
 namespace leat::onnx {
 namespace {
@@ -159,7 +160,11 @@ Tensor make_constant(const TensorProto& t, const ModelBytes& file) {
   }
   const bool aligned = reinterpret_cast<std::uintptr_t>(data.bytes.data()) % byte_size(*dtype) == 0;
   // 4096: a copy of less costs nothing, and lies better.
-  if (!aligned || data.owner == nullptr || want < 4096) return from_memory(data.bytes.data(), *dtype, shape);
+  if (!aligned || data.owner == nullptr || want < 4096) {
+    Tensor copy = from_memory(data.bytes.data(), *dtype, shape);
+    if (data.owner) runtime::cpu::page_out(data.bytes.data(), want);  // of the file, nobody reads it again
+    return copy;
+  }
   return borrow(data.bytes.data(), *dtype, shape, [owner = data.owner] {});
 }
 
