@@ -3,6 +3,7 @@
 // The library's kernels work on arrays blocked by channels. Where x or the result is dense, each panel
 // reorders its part of the image in or out, in cache.
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "runtime/cpu/onednn.h"
@@ -246,8 +247,14 @@ class OneDnnConvolution final : public StepBody {
 bool supported(const ConvolutionDescriptor& d) {
   bool good = d.batch > 0 && d.channels > 0 && d.out_channels > 0 && product(d.input) > 0 &&
               product(d.output) > 0 && product(d.kernel) > 0;
+  // The library counts the elements of an image, and what a window spans, in 32 bits; it divides by zero
+  // where they do not fit.
+  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
+  good = good && d.channels <= kMost / product(d.input) && d.out_channels <= kMost / product(d.output) &&
+         d.channels / d.groups <= kMost / product(d.kernel) / d.out_channels;
   for (std::size_t i = 0; i < d.input.size(); ++i) {
-    good = good && d.low[i] >= 0 && d.high[i] >= 0 && d.input_dilation[i] == 1;
+    good = good && d.low[i] >= 0 && d.high[i] >= 0 && d.input_dilation[i] == 1 && d.low[i] <= kMost &&
+           d.high[i] <= kMost && d.strides[i] <= kMost && d.dilation[i] <= kMost;
   }
   return good;
 }

@@ -12,8 +12,18 @@
 #include <vector>
 
 #include "runtime/cpu/contraction.h"
+#include "runtime/cpu/micro_kernel.h"
 
 namespace leat::runtime::cpu::testing {
+
+/// The instruction sets that this machine has code for.
+inline std::vector<Isa> host_isas() {
+  std::vector<Isa> isas;
+  for (const Isa isa : {Isa::baseline, Isa::avx2, Isa::avx512}) {
+    if (isa <= host_isa()) isas.push_back(isa);
+  }
+  return isas;
+}
 
 template <class T>
 using Accumulator = std::conditional_t<std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>, float,

@@ -9,14 +9,6 @@
 namespace leat::runtime::cpu::testing {
 namespace {
 
-std::vector<Isa> host_isas() {
-  std::vector<Isa> isas;
-  for (const Isa isa : {Isa::baseline, Isa::avx2, Isa::avx512}) {
-    if (isa <= host_isa()) isas.push_back(isa);
-  }
-  return isas;
-}
-
 MatmulDescriptor dense(DType dtype, std::int64_t batch, std::int64_t m, std::int64_t n, std::int64_t k) {
   MatmulDescriptor d;
   d.dtype = dtype;

@@ -69,14 +69,6 @@ ConvolutionDescriptor plain(DType dtype, std::int64_t batch, std::int64_t channe
                      ones, ones);
 }
 
-std::vector<Isa> host_isas() {
-  std::vector<Isa> isas;
-  for (const Isa isa : {Isa::baseline, Isa::avx2, Isa::avx512}) {
-    if (isa <= host_isa()) isas.push_back(isa);
-  }
-  return isas;
-}
-
 template <class T>
 void check_exact(ConvolutionDescriptor d, const std::vector<T>& x, const std::vector<T>& w) {
   const std::vector<T> expected = reference_convolution<T>(d, x.data(), w.data());
