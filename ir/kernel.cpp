@@ -1,9 +1,11 @@
 #include "ir/kernel.h"
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace leat::ir {
 namespace {
@@ -205,6 +207,22 @@ std::string print(const Kernel& kernel) {
     out += '\n';
   }
   return out + "}\n";
+}
+
+bool reads(const Kernel& kernel, std::size_t output, std::size_t input) {
+  std::vector<bool> from(kernel.value_count(), false);
+  for (std::size_t i = 0; i < kernel.inputs.size(); ++i) {
+    from[i] = kernel.inputs[i].kind == Kernel::Input::Kind::memory && kernel.inputs[i].slot == input;
+  }
+  for (std::size_t k = 0; k < kernel.body.size(); ++k) {
+    const Kernel::Instruction& instruction = kernel.body[k];
+    for (int o = 0; o < instruction.operand_count; ++o) {
+      if (from[instruction.operands[o]]) from[kernel.inputs.size() + k] = true;
+    }
+  }
+  return std::any_of(kernel.outputs.begin(), kernel.outputs.end(), [&](const Kernel::Output& stored) {
+    return stored.slot == output && from[stored.value];
+  });
 }
 
 std::string check(const Kernel& kernel) {

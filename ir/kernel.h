@@ -111,6 +111,9 @@ using KernelFunction = void (*)(const KernelLaunch* launch, std::int64_t begin, 
 /// The canonical text, one instruction a line; the key of caches and the `kernels` stage of dumps.
 std::string print(const Kernel& kernel);
 
+/// Whether what is stored to pointers[output] is computed from the memory at pointers[input].
+bool reads(const Kernel& kernel, std::size_t output, std::size_t input);
+
 /// Whether `kernel` is well formed: operands before uses, levels, dtypes, slots and accesses in range.
 /// Returns the first complaint, or "".
 std::string check(const Kernel& kernel);

@@ -1,5 +1,6 @@
 #include "runtime/executor/faults.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -13,26 +14,34 @@ constexpr int kMostNotes = 8;
 
 }  // namespace
 
-std::optional<std::uint32_t> Faults::BadInput(std::uint32_t step) const {
+Faults::Left Faults::Spread(std::uint32_t step, bool whole) {
   const std::lock_guard lock(mutex_);
-  std::optional<std::uint32_t> bad;
-  for (const Use& use : program_.steps[step].uses) {
-    if (use.write) continue;
-    const auto found = taints_.find(use.buffer);
-    if (found == taints_.end()) continue;
-    if (!found->second.failure) return use.buffer;
-    if (!bad) bad = use.buffer;
+  const Step& s = program_.steps[step];
+  const auto tainted = [&](const Use& use) { return taints_.contains(use.buffer); };
+  if (std::none_of(s.uses.begin(), s.uses.end(),
+                   [&](const Use& use) { return !use.write && tainted(use); })) {
+    return Left::everything;
   }
-  return bad;
-}
-
-void Faults::Spread(std::uint32_t step, std::uint32_t from) {
-  const std::lock_guard lock(mutex_);
-  const Taint& source = taints_.at(from);
-  Taint taint{source.status, source.failure, step, from, 0};
-  for (const Use& use : program_.steps[step].uses) {
-    if (use.write) taints_.try_emplace(use.buffer, taint);
+  Left left = Left::nothing;
+  for (std::size_t w = 0; w < s.uses.size(); ++w) {
+    if (!s.uses[w].write) continue;
+    const Taint* source = nullptr;
+    std::uint32_t from = 0;
+    for (std::size_t r = 0; r < s.uses.size(); ++r) {
+      if (s.uses[r].write || (!whole && s.body && !s.body->Depends(w, r))) continue;
+      const auto found = taints_.find(s.uses[r].buffer);
+      if (found == taints_.end() || (source && (found->second.failure || !source->failure))) continue;
+      source = &found->second;
+      from = s.uses[r].buffer;
+    }
+    if (source) {
+      const Taint taint{source->status, source->failure, step, from, 0};
+      taints_.try_emplace(s.uses[w].buffer, taint);
+    } else if (!tainted(s.uses[w])) {
+      left = Left::some;
+    }
   }
+  return left;
 }
 
 std::string Faults::Summary() const {

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -32,10 +31,12 @@ class Faults {
   /// `locate` (may be null or empty) says where a source was written in this run; it outlives this.
   explicit Faults(const Program& program, const Locator* locate = nullptr)
       : program_(program), locate_(locate) {}
-  /// A buffer read by `step` that has no content; poison before failures, then the first use.
-  std::optional<std::uint32_t> BadInput(std::uint32_t step) const;
-  /// Every buffer that `step` writes has no content, because `from` has none.
-  void Spread(std::uint32_t step, std::uint32_t from);
+  /// What is left of a step that reads buffers without content: everything where it reads no such, some of
+  /// its results, or nothing.
+  enum class Left : std::uint8_t { everything, some, nothing };
+  /// Every buffer that `step` computes from one without content has none either; `whole`: every one that it
+  /// writes. The path is that from a poisoned buffer before a failed one, then from the first use.
+  Left Spread(std::uint32_t step, bool whole);
   void Add(std::uint32_t buffer, Taint taint);
   /// `fault` of Step::sources[source], in units from `order` on: with the source's op and location, where the
   /// fault names none itself.

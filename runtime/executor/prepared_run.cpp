@@ -40,8 +40,7 @@ class Prepared final : public PreparedRun, public StepContext {
       const StepRecord& r = g.records[step_];
       if (!r.body) continue;
       if (faults_) [[unlikely]] {
-        if (const std::optional<std::uint32_t> bad = faults_->BadInput(step_)) {
-          faults_->Spread(step_, *bad);
+        if (faults_->Spread(step_, /*whole=*/true) != Faults::Left::everything) {
           continue;
         }
       }

@@ -187,6 +187,29 @@ void RunState::Poison(std::uint32_t step, std::size_t use, Status fault, std::si
   attention.fetch_or(tainted, std::memory_order_release);
 }
 
+bool RunState::ReplaceTainted(std::uint32_t step) {
+  const Step& s = program->steps[step];
+  const std::lock_guard lock(mutex_);
+  for (std::size_t u = 0; u < s.uses.size(); ++u) {
+    void** const pointer = pointers + records[step].first_use + u;
+    if (s.uses[u].write || !faults->Has(s.uses[u].buffer)) continue;
+    // A step in pieces comes here with each of them.
+    if (std::any_of(replaced_.begin(), replaced_.end(),
+                    [&](const Replaced& r) { return r.pointer == pointer; }))
+      continue;
+    const auto bytes = static_cast<std::size_t>(program->buffers[s.uses[u].buffer].bytes);
+    StatusOr<Ref<Buffer>> zeros = Allocate(s.device, bytes);
+    if (!zeros.ok()) {
+      faults->Spread(step, /*whole=*/true);
+      return false;
+    }
+    std::memset((*zeros)->data(), 0, bytes);
+    replaced_.push_back({pointer, *pointer, *std::move(zeros)});
+    *pointer = replaced_.back().zeros->data();
+  }
+  return true;
+}
+
 void RunState::Fail(Status failure) {
   const Ref<RunState> keep = Ref<RunState>::Share(this);
   {
@@ -226,6 +249,7 @@ void RunState::Finish() {
                           trace ? trace : std::make_shared<TraceRun>(TraceRun{id_, request.label, program})});
   }
   if (instance) {
+    for (const Replaced& r : std::exchange(replaced_, {})) *r.pointer = r.before;
     instance->inputs.clear();
     instance->outputs.clear();
     for (std::size_t d = 0; d < instance->gpus.size(); ++d) {

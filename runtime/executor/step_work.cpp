@@ -52,7 +52,7 @@ class Recording {
   if (run.attention.load(std::memory_order_acquire) & RunState::tainted) {
     for (std::uint32_t s = 0; s < p.steps.size(); ++s) {
       if (!p.steps[s].body || !p.steps[s].body->queued()) continue;
-      if (const std::optional<std::uint32_t> bad = run.faults->BadInput(s)) run.faults->Spread(s, *bad);
+      run.faults->Spread(s, /*whole=*/true);
     }
   }
   context.step = step;
@@ -79,9 +79,14 @@ bool may_run(RunState& run, std::uint32_t step) {
   if (attention == 0 || (run.records[step].flags & StepRecord::settles)) return true;
   if (attention & RunState::stopping) return false;
   if (!(attention & RunState::tainted)) return true;
-  const std::optional<std::uint32_t> bad = run.faults->BadInput(step);
-  if (bad) run.faults->Spread(step, *bad);
-  return !bad;
+  // On a GPU, where work is queued before faults are known, a step is tainted as a whole.
+  const bool whole = !run.core().on_host(run.program->steps[step].device);
+  switch (run.faults->Spread(step, whole)) {
+    case Faults::Left::everything: return true;
+    case Faults::Left::some: return run.ReplaceTainted(step);
+    case Faults::Left::nothing: return false;
+  }
+  __builtin_unreachable();
 }
 
 bool run_whole(Worker* me, RunState& run, WorkContext& context, std::uint32_t step, std::int64_t units) {

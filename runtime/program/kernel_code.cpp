@@ -37,6 +37,10 @@ Status KernelStep::Execute(StepContext& context, std::int64_t begin, std::int64_
   return {};
 }
 
+bool KernelStep::Depends(std::size_t write, std::size_t read) const {
+  return ir::reads(code_->kernel(), write, read);
+}
+
 std::string KernelStep::ToString() const {
   const ir::Kernel& kernel = code_->kernel();
   std::string text = kernel.pattern == ir::Kernel::Pattern::map          ? "map"

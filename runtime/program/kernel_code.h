@@ -50,6 +50,7 @@ class KernelStep final : public StepBody {
       : code_(std::move(code)), arguments_(std::move(arguments)) {}
   Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override;
   std::string_view kind() const override { return "kernel"; }
+  bool Depends(std::size_t write, std::size_t read) const override;
   std::string ToString() const override;
   const std::shared_ptr<KernelCode>& code() const { return code_; }
   const Arguments& arguments() const { return arguments_; }

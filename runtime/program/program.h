@@ -91,6 +91,11 @@ class StepBody {
   virtual bool MayAlias([[maybe_unused]] std::size_t read, [[maybe_unused]] std::size_t write) const {
     return false;
   }
+  /// Whether what is written to use `write` is computed from what use `read` holds. If not, a fault behind
+  /// `read` does not keep it: Execute is called all the same, with other content there.
+  virtual bool Depends([[maybe_unused]] std::size_t write, [[maybe_unused]] std::size_t read) const {
+    return true;
+  }
 
   // Steps on a GPU (runtime/cuda/gpu_steps.h).
   /// Execute only queues the work: what follows on the device may be queued at once.

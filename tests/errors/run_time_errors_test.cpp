@@ -32,6 +32,37 @@ INSTANTIATE_TEST_SUITE_P(Tiers, RunTimeErrors, ::testing::Values(Tier::tiles, Ti
                            return info.param == Tier::tiles ? "tiles" : "machine_code";
                          });
 
+TEST_P(RunTimeErrors, AResultThatSharesAKernelWithAPoisonedOneArrives) {
+  const auto graph = Graph::Parse(R"(graph @g(%table: f32[8,4], %at: i64[3], %y: f32[3,4], %d: i32[3,4]) {
+    %rows = gather %table %at {axis=0}
+    %twice = add %y %y
+    %sum = add %rows %twice
+    %rest = rem %d %d
+    return %twice, %sum, %rest
+  })");
+  ASSERT_TRUE(graph.ok()) << graph.status().ToString();
+  const auto executable = Compile(*graph, {.tier = GetParam()});
+  ASSERT_TRUE(executable.ok()) << executable.status().ToString();
+  EXPECT_THAT(executable->Dump("fused").value(), HasSubstr("-> (f32[3,4], f32[3,4]"));  // one kernel
+  const Tensor table = ones({8, 4}), y = ones({3, 4}) * 1.5, d = full({3, 4}, 7, DType::i32);
+  const Tensor good = tensor({std::int64_t{3}, std::int64_t{0}, std::int64_t{1}});
+  const Tensor bad = tensor({std::int64_t{3}, std::int64_t{-9}, std::int64_t{1}});
+  for (const Tensor& at : {bad, good, bad, good}) {  // nothing of a poisoned run is left to the next
+    const std::vector<Future> futures = executable->Run({.inputs = {table, at, y, d}}).value();
+    ASSERT_EQ(futures.size(), 3u);
+    EXPECT_EQ(futures[0].Get().value().data<float>()[11], 3.0f);
+    EXPECT_EQ(futures[2].Get().value().data<std::int32_t>()[11], 0);
+    const StatusOr<Tensor> sum = futures[1].Get();
+    if (at.data<std::int64_t>()[1] < 0) {
+      EXPECT_EQ(sum.status().code(), Code::out_of_range);
+      EXPECT_THAT(sum.status().message(), HasSubstr("index -9"));
+    } else {
+      ASSERT_TRUE(sum.ok()) << sum.status().ToString();
+      EXPECT_EQ(sum->data<float>()[11], 4.0f);
+    }
+  }
+}
+
 TEST_P(RunTimeErrors, AnIndexOutOfRangeNamesLabelScopeShapesAndLine) {
   const Tensor table = ones({8, 4}), index = tensor({std::int64_t{3}, std::int64_t{-9}, std::int64_t{1}});
   Tensor rows;
