@@ -31,7 +31,7 @@ std::set<std::string> options_of(const std::string& command) {
   const std::string help = leat(command + " --help").out;
   std::set<std::string> found;
   for (const std::string& line : words(help, "\n  (-[^ ].*)")) {
-    for (const std::string& option : words(line.substr(0, line.find(' ')), "(--[a-z][a-z-]*)"))
+    for (const std::string& option : words(line.substr(0, line.find(' ')), "(--[a-z][a-z0-9-]*)"))
       found.insert(option);
   }
   return found;
