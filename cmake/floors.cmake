@@ -23,8 +23,7 @@ if(LEAT_SANITIZE)
 endif()
 
 # What nearly every file of a target reads, read once: the common standard headers, and the headers named, which half of
-# its files read anyway. A build from nothing takes half the time. Files still include what they use:
-# LEAT_PRECOMPILE=OFF shows it.
+# its files read anyway. Files still include what they use: LEAT_PRECOMPILE=OFF shows it.
 option(LEAT_PRECOMPILE "Precompile the headers that most files of a target read" ON)
 function(leat_precompile target)
   if(LEAT_PRECOMPILE)

@@ -15,7 +15,6 @@
 #include "ir/interpreter.h"
 #include "runtime/program/program.h"
 
-namespace leat::compiler {}
 namespace leat::runtime::cuda {
 class Gpu;  // runtime/cuda/gpu.h
 }

@@ -173,8 +173,8 @@ TopK top_k(const Tensor& x, std::int64_t k, bool least = false, Here at = Here::
 Tensor one_hot(const Tensor& indices, std::int64_t depth, DType dtype = DType::f32,
                Here at = Here::current());
 /// On another device of the Context: "cpu:0", or a virtual CPU ("cpu:1") or GPU ("gpu:0") of its options.
-/// What is computed from it is computed there; what a GPU has no code for (custom ops, branches and loops) goes
-/// back to cpu:0 and its results stay there.
+/// What is computed from it is computed there; what a GPU has no code for (custom ops, branches and loops)
+/// goes back to cpu:0 and its results stay there.
 Tensor to_device(const Tensor& x, std::string_view device, Here at = Here::current());
 
 }  // namespace leat
