@@ -1,44 +1,22 @@
 #include "runtime/cuda/cublas_lt.h"
 
-#include <dlfcn.h>
-
-#include <cstdlib>
+#include "runtime/cuda/open_library.h"
 
 namespace leat::runtime::cuda {
 
 StatusOr<std::shared_ptr<const CublasLt>> CublasLt::Open(const std::string& path) {
-  const char* named = std::getenv("LEAT_CUBLASLT");
-  const std::string wanted = !path.empty() ? path : named != nullptr ? named : "";
-  std::string why;
-  for (const char* name : {"libcublasLt.so.13", "libcublasLt.so.12"}) {
-    std::shared_ptr<CublasLt> lt(new CublasLt);
-    const Status loaded = lt->Load(wanted.empty() ? name : wanted);
-    if (loaded.ok()) return std::shared_ptr<const CublasLt>(std::move(lt));
-    why += (why.empty() ? "" : "; ") + loaded.message();
-    if (!wanted.empty()) break;
-  }
-  return Status(Code::not_found, "no cuBLASLt: " + why);
-}
-
-Status CublasLt::Load(const std::string& name) {
-  void* const library = ::dlopen(name.c_str(), RTLD_LAZY | RTLD_LOCAL | RTLD_NODELETE);
-  if (library == nullptr) {
-    const char* why = ::dlerror();
-    return Status(Code::not_found, why == nullptr ? "dlopen gives no reason" : why);
-  }
-#define LEAT_ENTRY(entry, result, parameters)                                     \
-  entry = reinterpret_cast<decltype(entry)>(::dlsym(library, "cublasLt" #entry)); \
-  if (entry == nullptr) {                                                         \
-    ::dlclose(library);                                                           \
-    return Status(Code::not_found, name + " has no cublasLt" #entry);             \
-  }
+  const StatusOr<OpenedLibrary> library =
+      open_library("LEAT_CUBLASLT", {"libcublasLt.so.13", "libcublasLt.so.12"}, path, /*stays=*/true);
+  if (!library.ok()) return Status(Code::not_found, "no cuBLASLt: " + library.status().message());
+  std::shared_ptr<CublasLt> lt(new CublasLt);
+#define LEAT_ENTRY(entry, result, parameters)                                      \
+  lt->entry = reinterpret_cast<decltype(entry)>(library->Find("cublasLt" #entry)); \
+  if (lt->entry == nullptr)                                                        \
+    return Status(Code::not_found, "no cuBLASLt: " + library->name() + " has no cublasLt" #entry);
   LEAT_CUBLASLT_ENTRIES(LEAT_ENTRY)
 #undef LEAT_ENTRY
-  Dl_info where{};
-  const bool known = ::dladdr(reinterpret_cast<const void*>(GetVersion), &where) != 0;
-  path_ = known && where.dli_fname != nullptr ? where.dli_fname : name;
-  ::dlclose(library);  // it stays
-  return {};
+  lt->path_ = library->PathOf("cublasLtGetVersion");
+  return std::shared_ptr<const CublasLt>(std::move(lt));
 }
 
 std::string CublasLt::version() const {

@@ -19,9 +19,9 @@ namespace leat::runtime::cuda {
 
 class CublasLt {
  public:
-  /// The library at `path`. Where it is empty: what the environment variable LEAT_CUBLASLT names, else
-  /// libcublasLt.so.13 or .so.12 as the system's loader finds it. not_found where there is no usable one,
-  /// with the reason.
+  /// The library at `path`. Where it is empty: what the environment variable LEAT_CUBLASLT names ("none":
+  /// nothing), else libcublasLt.so.13 or .so.12 as the system's loader finds it. not_found where there is no
+  /// usable one, with the reason.
   static StatusOr<std::shared_ptr<const CublasLt>> Open(const std::string& path = {});
   CublasLt(const CublasLt&) = delete;
   CublasLt& operator=(const CublasLt&) = delete;
@@ -39,7 +39,6 @@ class CublasLt {
 
  private:
   CublasLt() = default;
-  Status Load(const std::string& name);
   std::string path_;
 };
 

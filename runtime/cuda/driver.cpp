@@ -1,21 +1,7 @@
 #include "runtime/cuda/driver.h"
 
-#include <dlfcn.h>
-
-#include <cstdlib>
-
 namespace leat::runtime::cuda {
 namespace {
-
-std::string why_not_opened() {
-  const char* why = ::dlerror();
-  return why == nullptr ? "dlopen gives no reason" : why;
-}
-
-std::string path_of(const void* symbol) {
-  Dl_info where{};
-  return ::dladdr(symbol, &where) != 0 && where.dli_fname != nullptr ? where.dli_fname : "";
-}
 
 // cuGetProcAddress of 12.0 says in a fifth parameter why it found nothing; that of 11.3 has four.
 using GetProcAddress12 = CuResult (*)(const char*, void**, int, std::uint64_t, int*);
@@ -28,26 +14,20 @@ std::string describe_version(int version) {
 }
 
 StatusOr<std::shared_ptr<const Driver>> Driver::Open(const std::string& path) {
-  const char* named = std::getenv("LEAT_CUDA_DRIVER");
-  std::shared_ptr<Driver> driver(new Driver);
-  const std::string wanted = !path.empty() ? path : named != nullptr && *named != '\0' ? named : "";
-  if (Status s = driver->Load(wanted.empty() ? "libcuda.so.1" : wanted); !s.ok()) return s;
+  StatusOr<OpenedLibrary> library = open_library("LEAT_CUDA_DRIVER", {"libcuda.so.1"}, path);
+  if (!library.ok()) return Status(Code::not_found, "no CUDA driver: " + library.status().message());
+  std::shared_ptr<Driver> driver(new Driver(*std::move(library)));
+  if (Status s = driver->Load(); !s.ok()) return s;
   return std::shared_ptr<const Driver>(std::move(driver));
 }
 
-Driver::~Driver() {
-  if (library_ != nullptr) ::dlclose(library_);
-}
-
-Status Driver::Load(const std::string& path) {
-  library_ = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library_ == nullptr) return Status(Code::not_found, "no CUDA driver: " + why_not_opened());
-  void* const first = ::dlsym(library_, "cuGetProcAddress");
-  void* const second = ::dlsym(library_, "cuGetProcAddress_v2");
-  path_ = path_of(first != nullptr ? first : second);
+Status Driver::Load() {
+  void* const first = library_.Find("cuGetProcAddress");
+  void* const second = library_.Find("cuGetProcAddress_v2");
+  path_ = library_.PathOf(first != nullptr ? "cuGetProcAddress" : "cuGetProcAddress_v2");
   if (first == nullptr && second == nullptr) {
     return Status(Code::not_found,
-                  path + " has no cuGetProcAddress: a driver of CUDA 11.3 or later is needed");
+                  library_.name() + " has no cuGetProcAddress: a driver of CUDA 11.3 or later is needed");
   }
   if (path_.find("/stubs/") != std::string::npos) {
     return Status(Code::not_found, path_ + " is the toolkit's library of stubs, not a driver");

@@ -14,16 +14,16 @@
 
 #include "leat/status.h"
 #include "runtime/cuda/driver_abi.h"
+#include "runtime/cuda/open_library.h"
 
 namespace leat::runtime::cuda {
 
 class Driver {
  public:
   /// The library at `path`, initialised. Where it is empty: what the environment variable
-  /// LEAT_CUDA_DRIVER names, else libcuda.so.1 as the system's loader finds it. not_found where there is no
-  /// usable driver, with the reason.
+  /// LEAT_CUDA_DRIVER names ("none": nothing), else libcuda.so.1 as the system's loader finds it. not_found
+  /// where there is no usable driver, with the reason.
   static StatusOr<std::shared_ptr<const Driver>> Open(const std::string& path = {});
-  ~Driver();
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
 
@@ -40,9 +40,9 @@ class Driver {
 #undef LEAT_ENTRY
 
  private:
-  Driver() = default;
-  Status Load(const std::string& path);
-  void* library_ = nullptr;
+  explicit Driver(OpenedLibrary library) : library_(std::move(library)) {}
+  Status Load();
+  const OpenedLibrary library_;
   std::string path_;
   int version_ = 0, device_count_ = 0;
 };

@@ -1,8 +1,5 @@
 #include "runtime/cuda/jit_link.h"
 
-#include <dlfcn.h>
-
-#include <cstdlib>
 #include <iterator>
 #include <type_traits>
 
@@ -30,33 +27,18 @@ std::string result_name(int result) {
 }  // namespace
 
 StatusOr<std::shared_ptr<const JitLinker>> JitLinker::Open() {
-  const char* const named = std::getenv("LEAT_NVJITLINK");
-  const std::string wanted = named == nullptr ? "" : named;
-  if (wanted == "none") return Status(Code::not_found, "LEAT_NVJITLINK=none");
-  Status why;
-  for (const char* name : {"libnvJitLink.so.13", "libnvJitLink.so.12"}) {
-    std::shared_ptr<JitLinker> linker(new JitLinker);
-    Status s = linker->Load(wanted.empty() ? name : wanted);
-    if (s.ok()) return std::shared_ptr<const JitLinker>(std::move(linker));
-    why = why.ok() || !wanted.empty() ? s : Status(s.code(), why.message() + "; " + s.message());
-    if (!wanted.empty()) break;
-  }
-  return why;
+  StatusOr<OpenedLibrary> library =
+      open_library("LEAT_NVJITLINK", {"libnvJitLink.so.13", "libnvJitLink.so.12"});
+  if (!library.ok()) return library.status();
+  std::shared_ptr<JitLinker> linker(new JitLinker(*std::move(library)));
+  if (Status s = linker->Load(); !s.ok()) return s;
+  return std::shared_ptr<const JitLinker>(std::move(linker));
 }
 
-JitLinker::~JitLinker() {
-  if (library_ != nullptr) ::dlclose(library_);
-}
-
-Status JitLinker::Load(const std::string& path) {
-  library_ = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library_ == nullptr) {
-    const char* const why = ::dlerror();
-    return Status(Code::not_found, why == nullptr ? path + ": dlopen gives no reason" : why);
-  }
+Status JitLinker::Load() {
   std::string missing;
   const auto find = [&](auto& function, const char* name) {
-    void* const address = ::dlsym(library_, name);
+    void* const address = library_.Find(name);
     if (address == nullptr && missing.empty()) missing = name;
     function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(address);
   };
@@ -69,11 +51,8 @@ Status JitLinker::Load(const std::string& path) {
   find(call_.cubin, "nvJitLinkGetLinkedCubin");
   find(call_.log_bytes, "nvJitLinkGetErrorLogSize");
   find(call_.log, "nvJitLinkGetErrorLog");
-  if (!missing.empty()) return Status(Code::not_found, path + " has no " + missing);
-  Dl_info where{};
-  path_ = ::dladdr(reinterpret_cast<void*>(call_.version), &where) != 0 && where.dli_fname != nullptr
-              ? where.dli_fname
-              : path;
+  if (!missing.empty()) return Status(Code::not_found, library_.name() + " has no " + missing);
+  path_ = library_.PathOf("nvJitLinkVersion");
   unsigned major = 0, minor = 0;
   if (const int result = call_.version(&major, &minor); result != kSuccess)
     return Status(Code::not_found, path_ + ": nvJitLinkVersion: " + result_name(result));

@@ -3,8 +3,8 @@
 // With it cubins are made where PTX is, and kept between processes as objects are; without it the driver
 // compiles the PTX when a kernel is loaded. Any thread; calls run side by side.
 //
-//   StatusOr<std::shared_ptr<const JitLinker>> linker = JitLinker::Open();  // not_found says why there is
-//   none StatusOr<std::string> cubin = (*linker)->Link(ptx, "sm_90");
+//   StatusOr<std::shared_ptr<const JitLinker>> linker = JitLinker::Open();  // not_found says why not
+//   StatusOr<std::string> cubin = (*linker)->Link(ptx, "sm_90");
 #pragma once
 
 #include <cstdint>
@@ -13,15 +13,15 @@
 #include <string_view>
 
 #include "leat/status.h"
+#include "runtime/cuda/open_library.h"
 
 namespace leat::runtime::cuda {
 
 class JitLinker {
  public:
   /// What the environment variable LEAT_NVJITLINK names ("none": nothing), else libnvJitLink.so.13 or .12 as
-  /// the system's loader finds it. Opened once: the library has 100 MB.
+  /// the system's loader finds it. The library has 100 MB: keep what this returns.
   static StatusOr<std::shared_ptr<const JitLinker>> Open();
-  ~JitLinker();
   JitLinker(const JitLinker&) = delete;
   JitLinker& operator=(const JitLinker&) = delete;
 
@@ -32,8 +32,8 @@ class JitLinker {
   const std::string& version() const { return version_; }  // "13.0"
 
  private:
-  JitLinker() = default;
-  Status Load(const std::string& path);
+  explicit JitLinker(OpenedLibrary library) : library_(std::move(library)) {}
+  Status Load();
 
   using Handle = void*;
   struct Functions {
@@ -47,7 +47,7 @@ class JitLinker {
     int (*log_bytes)(Handle handle, std::size_t* bytes);
     int (*log)(Handle handle, char* log);
   } call_{};
-  void* library_ = nullptr;
+  const OpenedLibrary library_;
   std::string path_, version_;
 };
 

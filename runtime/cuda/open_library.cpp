@@ -1,0 +1,43 @@
+#include "runtime/cuda/open_library.h"
+
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <vector>
+
+namespace leat::runtime::cuda {
+
+void* OpenedLibrary::Find(const char* symbol) const { return ::dlsym(handle_.get(), symbol); }
+
+std::string OpenedLibrary::PathOf(const char* symbol) const {
+  Dl_info where{};
+  const bool known = ::dladdr(Find(symbol), &where) != 0 && where.dli_fname != nullptr;
+  return known ? where.dli_fname : name_;
+}
+
+StatusOr<OpenedLibrary> open_library(const char* variable, std::initializer_list<const char*> usual,
+                                     const std::string& path, bool stays) {
+  const char* const named = std::getenv(variable);
+  std::vector<std::string> names(usual.begin(), usual.end());
+  if (!path.empty()) {
+    names = {path};
+  } else if (named != nullptr && *named != '\0') {
+    names = {named};
+    if (names[0] == "none") return Status(Code::not_found, std::string(variable) + "=none");
+  }
+  std::string why;
+  for (const std::string& name : names) {
+    void* const handle = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL | (stays ? RTLD_NODELETE : 0));
+    if (handle != nullptr) {
+      OpenedLibrary opened;
+      opened.handle_ = std::shared_ptr<void>(handle, [](void* h) { ::dlclose(h); });
+      opened.name_ = name;
+      return opened;
+    }
+    const char* const reason = ::dlerror();
+    why += (why.empty() ? "" : "; ") + (reason == nullptr ? name + ": dlopen gives no reason" : reason);
+  }
+  return Status(Code::not_found, why);
+}
+
+}  // namespace leat::runtime::cuda
