@@ -14,10 +14,9 @@
 #include <new>
 #include <utility>
 
-namespace leat::runtime::cpu {
+#include "runtime/page_out.h"
 
-/// Memory that will not be read soon: what a file backs leaves this process, nothing is lost.
-void page_out(const void* data, std::int64_t bytes);
+namespace leat::runtime::cpu {
 
 class PackedConstant {
  public:

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "ir/inference.h"
 #include "leat/create.h"
-#include "runtime/cpu/packed_constant.h"
+#include "runtime/page_out.h"
 
 namespace leat::onnx {
 namespace {
@@ -162,7 +162,7 @@ Tensor make_constant(const TensorProto& t, const ModelBytes& file) {
   // 4096: a copy of less costs nothing, and lies better.
   if (!aligned || data.owner == nullptr || want < 4096) {
     Tensor copy = from_memory(data.bytes.data(), *dtype, shape);
-    if (data.owner) runtime::cpu::page_out(data.bytes.data(), want);  // of the file, nobody reads it again
+    if (data.owner) runtime::page_out(data.bytes.data(), want);  // of the file, nobody reads it again
     return copy;
   }
   return borrow(data.bytes.data(), *dtype, shape, [owner = data.owner] {});

@@ -1,8 +1,8 @@
-#include "runtime/cpu/packed_constant.h"
+#include "runtime/page_out.h"
 
 #include <sys/mman.h>
 
-namespace leat::runtime::cpu {
+namespace leat::runtime {
 
 void page_out(const void* data, std::int64_t bytes) {
   constexpr std::uintptr_t kPage = 4096;
@@ -14,4 +14,4 @@ void page_out(const void* data, std::int64_t bytes) {
   ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_PAGEOUT);
 }
 
-}  // namespace leat::runtime::cpu
+}  // namespace leat::runtime
