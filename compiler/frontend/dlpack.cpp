@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "compiler/frontend/build.h"
 #include "compiler/frontend/context_state.h"
+#include "compiler/frontend/gpu_streams.h"
 #include "compiler/frontend/schedule.h"
 #include "leat/create.h"
 #include "runtime/cuda/gpu.h"
@@ -47,43 +48,19 @@ DLDataType dtype_to(DType d) {
   return t;
 }
 
-runtime::cuda::CuStream stream_of(CudaStream stream) {
-  return reinterpret_cast<runtime::cuda::CuStream>(stream.handle);
-}
-
-// The GPUs of an engine, which outlive it here, and the one at hand.
-struct OnGpus {
-  std::vector<std::shared_ptr<runtime::cuda::Gpu>> all;
-  std::shared_ptr<runtime::cuda::Gpu> gpu;
-};
-
 struct Export {
   DLManagedTensor managed;
   runtime::Ref<runtime::Buffer> buffer;
   std::vector<std::int64_t> shape, strides;
-  OnGpus gpus;  // of an export from a GPU
+  frontend::GpuStreams gpus;  // of an export from a GPU
   CudaStream read_on;
   ~Export() {
-    if (gpus.gpu == nullptr || read_on.handle == CudaStream::kNone) return;
-    const Status s = runtime::cuda::queue_behind(stream_of(read_on), *gpus.gpu, gpus.all);
-    if (s.ok()) return;
+    if (gpus.gpu == nullptr || gpus.QueueBehind(read_on).ok()) return;
     // A stream that is gone reads no more; else the memory must wait here.
     const runtime::cuda::Gpu::Current current(*gpus.gpu);
-    gpus.gpu->driver().StreamSynchronize(stream_of(read_on));
+    gpus.gpu->driver().StreamSynchronize(frontend::stream_of(read_on));
   }
 };
-
-void check_stream(CudaStream stream, std::string_view call, SourceLocation where) {
-  if (stream.handle > 0 || stream.handle == CudaStream::kNone) return;
-  frontend::fail(Code::invalid_argument,
-                 absl::StrCat(std::string(call), ": ", stream.handle,
-                              " names no stream; name the default one by 1 (legacy) or 2 (per thread)"),
-                 where);
-}
-
-OnGpus gpus_of(runtime::Engine& engine, runtime::DeviceId device) {
-  return {{engine.core().gpus.begin(), engine.core().gpus.end()}, engine.core().gpus[device]};
-}
 
 bool is_dense(const DLTensor& t) {
   if (t.strides == nullptr) return true;
@@ -106,10 +83,6 @@ void copy_strided(const DLTensor& t, int level, const std::byte* from, std::byte
   }
 }
 
-}  // namespace
-
-namespace {
-
 // Of a GPU: used in place, behind what `written_on` has to do.
 Tensor borrow_on_gpu(DLManagedTensor* managed, DType dtype, const Shape& shape, CudaStream written_on,
                      SourceLocation where) {
@@ -125,7 +98,7 @@ Tensor borrow_on_gpu(DLManagedTensor* managed, DType dtype, const Shape& shape, 
                                 ", which is none of this Context's GPUs (ContextOptions::gpu_devices)"),
                    where);
   }
-  check_stream(written_on, "from_dlpack", where);
+  frontend::check_stream(written_on, "from_dlpack", where);
   std::byte* const data = static_cast<std::byte*>(t.data) + t.byte_offset;
   constexpr std::uintptr_t kAlignment = 16;
   if (!is_dense(t) || reinterpret_cast<std::uintptr_t>(data) % kAlignment != 0) {
@@ -135,11 +108,9 @@ Tensor borrow_on_gpu(DLManagedTensor* managed, DType dtype, const Shape& shape, 
                                 ": make a contiguous copy where it comes from"),
                    where);
   }
-  if (written_on.handle != CudaStream::kNone) {
-    const OnGpus on = gpus_of(engine, static_cast<runtime::DeviceId>(device));
-    if (const Status s = runtime::cuda::queue_behind(stream_of(written_on), *on.gpu, on.all); !s.ok())
-      frontend::fail(s.WithNote("from_dlpack"), where);
-  }
+  const frontend::GpuStreams gpus(engine, static_cast<runtime::DeviceId>(device));
+  if (const Status s = gpus.QueueBehind(written_on); !s.ok())
+    frontend::fail(s.WithNote("from_dlpack"), where);
   const std::size_t bytes = static_cast<std::size_t>(shape.num_elements()) * byte_size(dtype);
   auto buffer = runtime::Buffer::WrapOnDevice(static_cast<runtime::DeviceId>(device), data, bytes, [managed] {
     if (managed->deleter != nullptr) managed->deleter(managed);
@@ -149,23 +120,6 @@ Tensor borrow_on_gpu(DLManagedTensor* managed, DType dtype, const Shape& shape, 
 }
 
 }  // namespace
-
-void wait_for_stream(CudaStream stream, std::string_view device, SourceLocation where) {
-  runtime::Engine& engine = Context::Current().state()->engine();
-  const std::vector<std::string> names = engine.device_names();
-  const auto found = std::find(names.begin(), names.end(), device);
-  const auto number = static_cast<runtime::DeviceId>(found - names.begin());
-  if (found == names.end() || engine.gpu(number) == nullptr) {
-    frontend::fail(Code::invalid_argument,
-                   absl::StrCat("wait_for_stream: \"", std::string(device), "\" is no GPU of this Context"),
-                   where);
-  }
-  check_stream(stream, "wait_for_stream", where);
-  if (stream.handle == CudaStream::kNone) return;
-  const OnGpus on = gpus_of(engine, number);
-  if (const Status s = runtime::cuda::queue_behind(stream_of(stream), *on.gpu, on.all); !s.ok())
-    frontend::fail(s.WithNote("wait_for_stream"), where);
-}
 
 Tensor from_dlpack(DLManagedTensor* managed, SourceLocation where) {
   return from_dlpack(managed, CudaStream(), where);
@@ -215,14 +169,14 @@ DLManagedTensor* to_dlpack(const Tensor& tensor, SourceLocation where) {
 }
 
 DLManagedTensor* to_dlpack(const Tensor& tensor, CudaStream read_on, SourceLocation where) {
-  check_stream(read_on, "to_dlpack", where);
+  frontend::check_stream(read_on, "to_dlpack", where);
   const frontend::Node& node = frontend::node_of(tensor, "to_dlpack", where);
   runtime::Ref<runtime::Value> value = frontend::await_value(tensor, "to_dlpack", where);
   const bool on_gpu = value->content().on_device();
   auto e = std::make_unique<Export>();
   if (on_gpu) {
     const std::shared_ptr<frontend::ContextState>& state = frontend::ContextState::Get(node.context, where);
-    e->gpus = gpus_of(state->engine(), value->content().device());
+    e->gpus = frontend::GpuStreams(state->engine(), value->content().device());
     e->read_on = read_on;
   }
   e->buffer = value->buffer();
