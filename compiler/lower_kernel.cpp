@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "compiler/cost_model.h"
+#include "compiler/device_cost.h"
 #include "compiler/split_reduction.h"
 #include "runtime/cpu/op_step.h"
 #include "runtime/cpu/pairwise_step.h"
@@ -107,9 +108,6 @@ std::uint32_t KernelLowering::Here(std::uint32_t buffer, runtime::DeviceId devic
   return known->second;
 }
 
-// Of a launch, and of what it reads and writes at 1 TB/s.
-constexpr double kLaunchNs = 4000, kBytesPerNs = 1000;
-
 Step KernelLowering::GpuStep(const ir::Node& node, std::span<const std::uint32_t> operands,
                              std::span<const std::uint32_t> results, std::uint32_t source,
                              std::int64_t scratch_bytes) {
@@ -119,8 +117,9 @@ Step KernelLowering::GpuStep(const ir::Node& node, std::span<const std::uint32_t
   step.sources = {source};
   for (std::uint32_t b : operands) step.uses.push_back({Here(b, device_, source), false});
   for (std::uint32_t b : results) step.uses.push_back({b, true});
-  for (const runtime::Use& use : step.uses)
-    step.cost_ns += static_cast<double>(program_.buffers[use.buffer].bytes) / kBytesPerNs;
+  double bytes = 0;
+  for (const runtime::Use& use : step.uses) bytes += static_cast<double>(program_.buffers[use.buffer].bytes);
+  step.cost_ns = memory_ns(bytes, options_.devices[device_]);
   if (scratch_bytes > 0) step.uses.push_back({AddTemporary({DType::u8, Shape{scratch_bytes}}), true});
   return step;
 }
@@ -135,7 +134,7 @@ Status KernelLowering::AddGpuOp(const ir::Node& node, runtime::cuda::OpPlan plan
     codes.push_back(*std::move(code));
   }
   Step step = GpuStep(node, operands, results, source, plan.scratch_bytes);
-  step.cost_ns += kLaunchNs * static_cast<double>(plan.launches.size());
+  step.cost_ns += options_.devices[device_].launch_ns * static_cast<double>(plan.launches.size());
   Status fault(Code::out_of_range, absl::StrCat(step.name, ": an index is out of range"));
   step.body = runtime::cuda::make_op_launch_step(device_, std::move(plan), std::move(codes), operands.size(),
                                                  results.size(), std::move(fault));
@@ -160,7 +159,7 @@ Status KernelLowering::AddGpuMatmul(const ir::Node& node, const runtime::cpu::Ma
       runtime::cuda::LtMatmulStepPlan made = runtime::cuda::make_lt_matmul_step(device_, *std::move(plan));
       Step step = GpuStep(node, operands, {&result, 1}, source, made.scratch_bytes);
       step.body = std::move(made.body);
-      step.cost_ns += kLaunchNs;
+      step.cost_ns += device.launch_ns;
       program_.steps.push_back(std::move(step));
       return {};
     }

@@ -340,11 +340,6 @@ std::string describe(const DeviceEstimate& e) {
 
 DevicePlan choose_devices(const ir::Graph& graph, std::span<const DeviceDescription> devices,
                           std::span<const std::uint16_t> input_devices, bool explain) {
-  if (graph.has_symbols()) {
-    DevicePlan plan;
-    plan.nodes.resize(graph.nodes.size());
-    return plan;
-  }
   return Chooser(graph, devices, input_devices).Plan(explain);
 }
 

@@ -59,8 +59,8 @@ struct DevicePlan {
   std::vector<std::shared_ptr<const std::vector<DeviceEstimate>>> estimates;
 };
 
-/// REQUIRES: a graph that the passes before fusion have made; at most 2^16 - 1 devices, of which the first is
-/// a CPU. Nodes of symbolic shapes have no estimate: nothing is chosen then.
+/// REQUIRES: a static graph that the passes before fusion have made; at most 2^16 - 1 devices, of which the
+/// first is a CPU.
 DevicePlan choose_devices(const ir::Graph& graph, std::span<const DeviceDescription> devices,
                           std::span<const std::uint16_t> input_devices = {}, bool explain = false);
 

@@ -247,24 +247,13 @@ TEST(ChooseDevices, PlacedByEstimatesTheBitsAreTheSame) {
     device.workers = 1;
     device.copy_latency_ns = 10;
   }
-  int copies = 0;
-  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
-    SCOPED_TRACE("LEAT_SEED=" + std::to_string(seed));
-    ir::Graph graph = testing::random_graph(seed);
-    if (seed % 4 == 0) graph = testing::move_values(graph, names_of(devices), seed);
-    const std::vector<ir::Array> inputs = testing::random_inputs(graph, seed);
-    const auto expected = ir::interpret(graph, inputs);
-    if (!expected.ok()) continue;
-    CompileOptions options = testing::exact_options();
-    options.devices = devices;
-    options.place_automatically = true;
-    testing::TileCodeCache code;
-    const auto program = compile(graph, options, code);
-    ASSERT_TRUE(program.ok()) << program.status().ToString() << ir::print(graph);
-    for (const runtime::Step& step : (*program)->steps) copies += step.name == "copy" ? 1 : 0;
-    ASSERT_EQ(testing::difference(expected, testing::run_on_engine(*engine, graph, *program, inputs)), "")
-        << runtime::print(**program);
-  }
+  CompileOptions options = testing::exact_options();
+  options.devices = devices;
+  options.place_automatically = true;
+  const int copies =
+      testing::check_random_graphs(*engine, options, [&](const ir::Graph& graph, std::uint64_t seed) {
+        return seed % 4 == 0 ? testing::move_values(graph, names_of(devices), seed) : graph;
+      });
   EXPECT_GT(copies, 150);
 }
 

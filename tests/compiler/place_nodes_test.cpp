@@ -70,26 +70,15 @@ TEST(PlaceNodes, AnUnknownDeviceIsAnErrorThatListsTheKnown) {
 // Virtual devices have address spaces of their own: a missing copy reads another device's bytes.
 TEST(PlaceNodes, ValuesThatWanderBetweenDevicesAreRight) {
   auto engine = runtime::Engine::Create({.workers = 2, .cpu_devices = 3}).value();
-  int copies = 0;
-  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
-    SCOPED_TRACE("LEAT_SEED=" + std::to_string(seed));
-    const ir::Graph graph = testing::move_values(testing::random_graph(seed), kDevices, seed);
-    const std::vector<ir::Array> inputs = testing::random_inputs(graph, seed);
-    const auto expected = ir::interpret(graph, inputs);
-    if (!expected.ok()) continue;
-    CompileOptions options = testing::exact_options();
-    options.devices.resize(3);
-    for (std::size_t d = 0; d < 3; ++d) {
-      options.devices[d].name = kDevices[d];
-      options.devices[d].workers = 2;
-    }
-    testing::TileCodeCache code;
-    const auto program = compile(graph, options, code);
-    ASSERT_TRUE(program.ok()) << program.status().ToString() << ir::print(graph);
-    for (const runtime::Step& step : (*program)->steps) copies += step.name == "copy" ? 1 : 0;
-    ASSERT_EQ(testing::difference(expected, testing::run_on_engine(*engine, graph, *program, inputs)), "")
-        << runtime::print(**program);
+  CompileOptions options = testing::exact_options();
+  options.devices.resize(3);
+  for (std::size_t d = 0; d < 3; ++d) {
+    options.devices[d].name = kDevices[d];
+    options.devices[d].workers = 2;
   }
+  const int copies = testing::check_random_graphs(
+      *engine, options,
+      [](const ir::Graph& graph, std::uint64_t seed) { return testing::move_values(graph, kDevices, seed); });
   EXPECT_GT(copies, 150);
 }
 

@@ -4,10 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <functional>
 
+#include "compiler/compile.h"
 #include "ir/interpreter.h"
+#include "ir/printer.h"
 #include "runtime/engine/engine.h"
 #include "runtime/program/program.h"
+#include "tests/compiler/tile_code_cache.h"
 #include "tests/conformance/random_graph.h"
 
 namespace leat::testing {
@@ -52,6 +56,32 @@ inline std::string difference(const StatusOr<std::vector<ir::Array>>& expected,
       return "output " + std::to_string(o) + ": " + why;
   }
   return "";
+}
+
+/// Random graphs, each as `change` makes it, on all devices of the engine: none differs from the interpreter.
+/// Returns how many copies between devices that took.
+inline int check_random_graphs(runtime::Engine& engine, const compiler::CompileOptions& options,
+                               const std::function<ir::Graph(ir::Graph graph, std::uint64_t seed)>& change) {
+  int copies = 0;
+  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
+    const ir::Graph graph = change(random_graph(seed), seed);
+    const std::vector<ir::Array> inputs = random_inputs(graph, seed);
+    const auto expected = ir::interpret(graph, inputs);
+    if (!expected.ok()) continue;
+    TileCodeCache code;
+    const auto program = compiler::compile(graph, options, code);
+    if (!program.ok()) {
+      ADD_FAILURE() << "LEAT_SEED=" << seed << " " << program.status().ToString() << ir::print(graph);
+      return copies;
+    }
+    for (const runtime::Step& step : (*program)->steps) copies += step.name == "copy" ? 1 : 0;
+    if (const std::string at = difference(expected, run_on_engine(engine, graph, *program, inputs));
+        !at.empty()) {
+      ADD_FAILURE() << "LEAT_SEED=" << seed << " " << at << "\n" << runtime::print(**program);
+      return copies;
+    }
+  }
+  return copies;
 }
 
 }  // namespace leat::testing
