@@ -42,11 +42,13 @@ class ContractionWithEpilogue final : public StepBody {
     std::vector<std::uint32_t> uses;  // of the whole step
     std::size_t first_source = 0;
   };
-  /// `together`: panels whose results stay in the cache from the contraction to the epilogue.
-  ContractionWithEpilogue(Part contraction, Part epilogue, std::int64_t units_per_panel, std::int64_t units,
-                          std::int64_t together)
+  /// `result`: the use that the contraction writes and the epilogue reads. `together`: panels whose results
+  /// stay in the cache from the one to the other.
+  ContractionWithEpilogue(Part contraction, Part epilogue, std::uint32_t result, std::int64_t units_per_panel,
+                          std::int64_t units, std::int64_t together)
       : contraction_(std::move(contraction)),
         epilogue_(std::move(epilogue)),
+        result_(result),
         units_per_panel_(units_per_panel),
         units_(units),
         together_(together) {}
@@ -63,6 +65,10 @@ class ContractionWithEpilogue final : public StepBody {
     }
     return {};
   }
+  bool Depends(std::size_t write, std::size_t read) const override {
+    return Depends(contraction_, write, read) || Depends(epilogue_, write, read) ||
+           (Depends(epilogue_, write, result_) && Depends(contraction_, result_, read));
+  }
   std::string_view kind() const override { return contraction_.body->kind(); }
   std::string ToString() const override {
     return absl::StrCat(contraction_.body->ToString(), " then ", epilogue_.body->ToString());
@@ -71,7 +77,16 @@ class ContractionWithEpilogue final : public StepBody {
   const StepBody& contraction() const { return *contraction_.body; }
 
  private:
+  static bool Depends(const Part& part, std::size_t write, std::size_t read) {
+    const auto at = [&](std::size_t use) {
+      return static_cast<std::size_t>(std::find(part.uses.begin(), part.uses.end(), use) - part.uses.begin());
+    };
+    return at(write) < part.uses.size() && at(read) < part.uses.size() &&
+           part.body->Depends(at(write), at(read));
+  }
+
   Part contraction_, epilogue_;
+  std::uint32_t result_;
   std::int64_t units_per_panel_;  // of the epilogue's parallel elements
   std::int64_t units_;
   std::int64_t together_;
@@ -144,10 +159,11 @@ void attach_epilogues(Program& program, const std::vector<ContractionRows>& cont
       refuse(contraction, nullptr, "its panels are not blocks of whole rows");
       continue;
     }
-    std::uint32_t x = kNone;
-    for (const runtime::Use& use : contraction.uses) {
-      if (use.write && x == kNone) x = use.buffer;  // the result comes before the scratch
-    }
+    const auto result =
+        std::find_if(contraction.uses.begin(), contraction.uses.end(),
+                     [](const runtime::Use& use) { return use.write; });  // before the scratch
+    const auto x_use = static_cast<std::uint32_t>(result - contraction.uses.begin());
+    const std::uint32_t x = result->buffer;
     // The first reader of the result, if all else that it reads is there before the contraction starts.
     for (std::uint32_t s = rows.step + 1; s < count; ++s) {
       Step& reader = program.steps[s];
@@ -209,7 +225,7 @@ void attach_epilogues(Program& program, const std::vector<ContractionRows>& cont
       const std::int64_t panel_bytes =
           std::max<std::int64_t>(1, program.buffers[x].bytes / std::max<std::int64_t>(1, contraction.units));
       contraction.body = std::make_shared<ContractionWithEpilogue>(
-          std::move(first), std::move(second), rows.rows_per_unit * per_row, reader.units,
+          std::move(first), std::move(second), x_use, rows.rows_per_unit * per_row, reader.units,
           std::max<std::int64_t>(1, kBytesTogether / panel_bytes));
       gone[s] = true;
       any = true;

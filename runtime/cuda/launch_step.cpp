@@ -88,6 +88,9 @@ class LaunchStep final : public GpuStepBody {
     return text;
   }
   std::vector<std::shared_ptr<const GpuCode>> codes() const override { return {code_}; }
+  bool Depends(std::size_t write, std::size_t read) const override {
+    return code_->order() != GpuCode::Order::kernel || ir::reads(code_->kernel(), write, read);
+  }
 
  private:
   const std::shared_ptr<const GpuCode> code_;

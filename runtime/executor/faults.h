@@ -35,7 +35,8 @@ class Faults {
   /// its results, or nothing.
   enum class Left : std::uint8_t { everything, some, nothing };
   /// Every buffer that `step` computes from one without content has none either; `whole`: every one that it
-  /// writes. The path is that from a poisoned buffer before a failed one, then from the first use.
+  /// writes, for a caller that does not go on with a part. The path is that from a poisoned buffer before a
+  /// failed one, then from the first use.
   Left Spread(std::uint32_t step, bool whole);
   void Add(std::uint32_t buffer, Taint taint);
   /// `fault` of Step::sources[source], in units from `order` on: with the source's op and location, where the

@@ -198,14 +198,14 @@ bool RunState::ReplaceTainted(std::uint32_t step) {
                     [&](const Replaced& r) { return r.pointer == pointer; }))
       continue;
     const auto bytes = static_cast<std::size_t>(program->buffers[s.uses[u].buffer].bytes);
-    StatusOr<Ref<Buffer>> zeros = Allocate(s.device, bytes);
-    if (!zeros.ok()) {
+    StatusOr<Ref<Buffer>> instead = Allocate(s.device, bytes);
+    if (!instead.ok()) {
       faults->Spread(step, /*whole=*/true);
       return false;
     }
-    std::memset((*zeros)->data(), 0, bytes);
-    replaced_.push_back({pointer, *pointer, *std::move(zeros)});
-    *pointer = replaced_.back().zeros->data();
+    if (!(*instead)->on_device()) std::memset((*instead)->data(), 0, bytes);  // no bool of the host is 2
+    replaced_.push_back({pointer, *pointer, *std::move(instead)});
+    *pointer = replaced_.back().memory->data();
   }
   return true;
 }

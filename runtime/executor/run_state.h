@@ -76,8 +76,8 @@ class RunState final : public Run {
   /// A step that writes outputs is over: fulfils those of which it was the last writer.
   void OutputsWritten(std::uint32_t step);
   void StepFault(std::uint32_t step, Status fault, std::int64_t first_unit);
-  /// Puts zeros where `step` would read buffers without content, for those of its results that do not depend
-  /// on them. False, and the step tainted as a whole, where there is no memory for that.
+  /// Puts other memory where `step` would read buffers without content, for those of its results that do not
+  /// depend on them. False, and the step tainted as a whole, where there is no memory for that.
   bool ReplaceTainted(std::uint32_t step);
   void Poison(std::uint32_t step, std::size_t use, Status fault, std::size_t source, std::int64_t first_unit);
 
@@ -151,7 +151,7 @@ class RunState final : public Run {
   struct Replaced {
     void** pointer;
     void* before;
-    Ref<Buffer> zeros;
+    Ref<Buffer> memory;
   };
   std::vector<Replaced> replaced_;  // until the run is at rest
 };

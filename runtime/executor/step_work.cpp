@@ -52,7 +52,7 @@ class Recording {
   if (run.attention.load(std::memory_order_acquire) & RunState::tainted) {
     for (std::uint32_t s = 0; s < p.steps.size(); ++s) {
       if (!p.steps[s].body || !p.steps[s].body->queued()) continue;
-      run.faults->Spread(s, /*whole=*/true);
+      run.faults->Spread(s, /*whole=*/false);
     }
   }
   context.step = step;
@@ -79,9 +79,7 @@ bool may_run(RunState& run, std::uint32_t step) {
   if (attention == 0 || (run.records[step].flags & StepRecord::settles)) return true;
   if (attention & RunState::stopping) return false;
   if (!(attention & RunState::tainted)) return true;
-  // On a GPU, where work is queued before faults are known, a step is tainted as a whole.
-  const bool whole = !run.core().on_host(run.program->steps[step].device);
-  switch (run.faults->Spread(step, whole)) {
+  switch (run.faults->Spread(step, /*whole=*/false)) {
     case Faults::Left::everything: return true;
     case Faults::Left::some: return run.ReplaceTainted(step);
     case Faults::Left::nothing: return false;

@@ -63,6 +63,25 @@ TEST_P(RunTimeErrors, AResultThatSharesAKernelWithAPoisonedOneArrives) {
   }
 }
 
+TEST_P(RunTimeErrors, AProductArrivesThoughItsEpilogueReadsAPoisonedValue) {
+  const auto graph = Graph::Parse(R"(graph @g(%table: f32[8,40], %at: i64[], %x: f32[70,33], %w: f32[33,40]) {
+    %row = gather %table %at {axis=0}
+    %bias = broadcast %row {dims=[1]} : f32[70,40]
+    %p = matmul %x %w
+    %sum = add %p %bias
+    return %p, %sum
+  })");
+  ASSERT_TRUE(graph.ok()) << graph.status().ToString();
+  const auto executable = Compile(*graph, {.tier = GetParam(), .exact_contractions = true});
+  ASSERT_TRUE(executable.ok()) << executable.status().ToString();
+  EXPECT_THAT(executable->Dump("program").value(), HasSubstr("matmul+add"));  // one step
+  const std::vector<Future> futures =
+      executable->Run({.inputs = {ones({8, 40}), Tensor(std::int64_t{8}), ones({70, 33}), ones({33, 40})}})
+          .value();
+  EXPECT_EQ(futures[0].Get().value().data<float>()[2799], 33.0f);
+  EXPECT_EQ(futures[1].Get().status().code(), Code::out_of_range);
+}
+
 TEST_P(RunTimeErrors, AnIndexOutOfRangeNamesLabelScopeShapesAndLine) {
   const Tensor table = ones({8, 4}), index = tensor({std::int64_t{3}, std::int64_t{-9}, std::int64_t{1}});
   Tensor rows;

@@ -55,6 +55,30 @@ TEST_F(GpuContext, OneResultStaysThereForTheNext) {
   EXPECT_EQ(gpu_.driver().calls()["cuMemcpyDtoHAsync"], before + 1);
 }
 
+// One kernel makes both; the poisoned operand is known before it is queued (an input), or after (computed
+// there).
+TEST_F(GpuContext, AResultThatSharesAKernelWithAPoisonedOneArrives) {
+  const Tensor table = to_device(ones({8, 4}), "gpu:0").wait(),
+               y = to_device(full({3, 4}, 1.5f), "gpu:0").wait();
+  const Tensor at = to_device(tensor({std::int64_t{3}, std::int64_t{9}, std::int64_t{1}}), "gpu:0").wait();
+  for (const bool before : {false, true}) {
+    const Tensor rows = gather(table, at);
+    if (before) {
+      eval(rows);
+      EXPECT_THROW(rows.wait(), Error);
+    }
+    const Tensor twice = y + y, sum = rows + twice;
+    eval(twice, sum);
+    EXPECT_EQ(twice.data<float>()[11], 3.0f) << before;
+    try {
+      sum.wait();
+      ADD_FAILURE() << "it has a value";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), Code::out_of_range);
+    }
+  }
+}
+
 TEST_F(GpuContext, TwoDevicesAndTheHostTakeTurns) {
   const Tensor x = arange(3000, DType::f32);
   const Tensor a = to_device(x, "gpu:0") * 2, b = to_device(x, "gpu:1") + 1;
