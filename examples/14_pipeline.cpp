@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "check.h"
+#include "device.h"
 #include "leat/leat.h"
 
 using leat::Context, leat::CustomArray, leat::DType, leat::Status, leat::Tensor;
@@ -18,18 +19,6 @@ namespace {
 
 constexpr int kBatches = 8;
 constexpr std::int64_t kRows = 64, kWidth = 256;
-
-std::unique_ptr<Context> make_context(std::string* device) {
-  *device = "gpu:0";
-  try {
-    return std::make_unique<Context>(leat::ContextOptions{.gpu_devices = 1, .exact_contractions = true});
-  } catch (const leat::Error& e) {
-    std::printf("no GPU, a virtual CPU instead: %s\n", e.status().message().c_str());
-  }
-  *device = "cpu:1";
-  return std::make_unique<Context>(
-      leat::ContextOptions{.workers = 2, .cpu_devices = 2, .exact_contractions = true});
-}
 
 // The host's stage: any C++ function, here one that makes up the samples of a batch.
 Status prepare(Arrays in, Arrays out) {

@@ -9,26 +9,11 @@
 #include <vector>
 
 #include "check.h"
+#include "device.h"
 #include "leat/leat.h"
 
 using leat::Context, leat::CustomArray, leat::DType, leat::Status, leat::Tensor;
 using Arrays = std::span<const CustomArray>;
-
-namespace {
-
-std::unique_ptr<Context> make_context(std::string* device) {
-  *device = "gpu:0";
-  try {
-    return std::make_unique<Context>(leat::ContextOptions{.gpu_devices = 1, .exact_contractions = true});
-  } catch (const leat::Error& e) {
-    std::printf("no GPU, a virtual CPU instead: %s\n", e.status().message().c_str());
-  }
-  *device = "cpu:1";
-  return std::make_unique<Context>(
-      leat::ContextOptions{.workers = 2, .cpu_devices = 2, .exact_contractions = true});
-}
-
-}  // namespace
 
 int main() {
   std::string device;
