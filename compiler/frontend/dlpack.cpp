@@ -108,8 +108,8 @@ Tensor borrow_on_gpu(DLManagedTensor* managed, DType dtype, const Shape& shape, 
                                 ": make a contiguous copy where it comes from"),
                    where);
   }
-  const frontend::GpuStreams gpus(engine, static_cast<runtime::DeviceId>(device));
-  if (const Status s = gpus.QueueBehind(written_on); !s.ok())
+  const frontend::GpuStreams streams(engine, static_cast<runtime::DeviceId>(device));
+  if (const Status s = streams.QueueBehind(written_on); !s.ok())
     frontend::fail(s.WithNote("from_dlpack"), where);
   const std::size_t bytes = static_cast<std::size_t>(shape.num_elements()) * byte_size(dtype);
   auto buffer = runtime::Buffer::WrapOnDevice(static_cast<runtime::DeviceId>(device), data, bytes, [managed] {
