@@ -30,7 +30,7 @@ int gpus() { return on_fake() ? 2 : 1; }
 /// Ops that are no loop kernels.
 bool has_code_of_its_own(ir::Op op) {
   switch (ir::op_info(op).family) {
-    case ir::Family::movement:
+    case ir::Family::movement: return op != ir::Op::reorder;  // layouts of the CPU's convolutions
     case ir::Family::arg_reduce:
     case ir::Family::cumulative:
     case ir::Family::window:
@@ -190,7 +190,7 @@ TEST_F(GpuSuite, ValuesThatWanderKeepTheirBits) {
         testing::random_graph(seed, {.most_ops = 16, .most_elements = 2000}), names, seed);
     ASSERT_EQ(DifferenceUnlessItFaults(graph, seed), "") << ir::print(graph);
   }
-  EXPECT_GT(on_gpu_, 60);
+  EXPECT_GT(on_gpu_, 30);
 }
 
 TEST_F(GpuSuite, LargeRandomGraphsToo) {
