@@ -41,6 +41,15 @@ function(leat_precompile_like first target)
   endif()
 endfunction()
 
+# So many files of a target are compiled as one: what they share of templates becomes code once. A name that only one file
+# uses (in an unnamed namespace) is therefore unique in its library.
+set(LEAT_TOGETHER 8 CACHE STRING "Files that are compiled as one; 1 rebuilds faster after a change, and from nothing slower")
+function(leat_together target)
+  if(LEAT_TOGETHER GREATER 1)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${LEAT_TOGETHER})
+  endif()
+endfunction()
+
 function(leat_floor name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK;PRECOMPILE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${ARG_SOURCES})
@@ -55,6 +64,7 @@ function(leat_floor name)
   target_compile_options(leat_${name} PRIVATE ${LEAT_WARNINGS} ${LEAT_FLOAT_FLAGS})
   target_link_libraries(leat_${name} PUBLIC ${ARG_LINK})
   leat_precompile(leat_${name} ${ARG_PRECOMPILE})
+  leat_together(leat_${name})
 endfunction()
 
 # Files named *_avx2.cpp and *_avx512.cpp are compiled for that instruction set; the code in them is

@@ -9,7 +9,6 @@ using ir::Attr;
 using ir::Family;
 using ir::Op;
 
-double elements(const ir::Type& type) { return static_cast<double>(type.shape.num_elements()); }
 double bytes(const ir::Type& type) { return elements(type) * static_cast<double>(byte_size(type.dtype)); }
 
 double product(const std::vector<std::int64_t>& extents) {

@@ -20,6 +20,8 @@ struct Work {
   Work& operator+=(const Work& other);
 };
 
+inline double elements(const ir::Type& type) { return static_cast<double>(type.shape.num_elements()); }
+
 /// The body of a `fused` node counts whole, with the node's own operands and results. One turn of a loop; of
 /// two branches the one with more operations. REQUIRES: a static graph.
 Work count_work(const ir::Graph& graph, const ir::Node& node);

@@ -11,8 +11,6 @@ namespace {
 
 using ir::Family;
 
-double elements(const ir::Type& type) { return static_cast<double>(type.shape.num_elements()); }
-
 // Of a GPU: simple operations of a kernel that it does in a ns. An operation takes an instruction, where a
 // multiply-add, in which data sheets count, does two; half of the rest goes to indices and conversions.
 double simple_operations_per_ns(DType dtype, const runtime::cuda::GpuDescription& gpu) {

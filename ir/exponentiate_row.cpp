@@ -1,14 +1,10 @@
 #include "ir/exponentiate_row.h"
 
+#include "ir/has_fma.h"
 #include "ir/meaning/elementwise.h"
 
 namespace leat::ir {
 namespace {
-
-bool has_fma() {
-  static const bool kHas = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  return kHas;
-}
 
 template <class A>
 void baseline(A shift, A* s, std::int64_t n) {

@@ -33,6 +33,10 @@ struct Type {
   Shape shape;
   friend bool operator==(const Type&, const Type&) = default;
 };
+/// REQUIRES: the shape is static.
+inline std::int64_t byte_size(const Type& type) {
+  return type.shape.num_elements() * static_cast<std::int64_t>(byte_size(type.dtype));
+}
 
 /// Elements of a constant, row-major, dense. `bytes` is aligned for any dtype and shared.
 struct Literal {
@@ -94,6 +98,7 @@ struct Node {
   const Attributes& attrs() const;
   const Type& type() const { return results[0]; }
 };
+inline bool is_view(const Node& node) { return op_info(node.op).family == Family::view; }
 
 struct Symbol {
   std::string name;         // "n"

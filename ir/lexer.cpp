@@ -1,10 +1,10 @@
 #include "ir/lexer.h"
 
+#include "ir/characters.h"
+
 namespace leat::ir {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 bool is_word(char c) { return is_letter(c) || is_digit(c) || c == '.'; }
 

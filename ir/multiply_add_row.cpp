@@ -1,12 +1,9 @@
 #include "ir/multiply_add_row.h"
 
+#include "ir/has_fma.h"
+
 namespace leat::ir {
 namespace {
-
-bool has_fma() {
-  static const bool kHas = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  return kHas;
-}
 
 template <class A>
 void baseline(A x, const A* y, A* acc, std::int64_t n) {

@@ -80,12 +80,6 @@ Strides row_major_strides(std::span<const std::int64_t> dims) {
   return strides;
 }
 
-std::int64_t product(std::span<const std::int64_t> dims, std::size_t begin, std::size_t end) {
-  std::int64_t n = 1;
-  for (std::size_t d = begin; d < end; ++d) n *= dims[d];
-  return n;
-}
-
 void strided_copy(void* dst, std::span<const std::int64_t> dst_strides, const void* src,
                   std::span<const std::int64_t> src_strides, std::span<const std::int64_t> extents,
                   std::size_t element_size) {

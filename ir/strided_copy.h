@@ -11,15 +11,13 @@
 #include <span>
 
 #include "absl/container/inlined_vector.h"
+#include "ir/extents.h"
 
 namespace leat::ir {
 
 using Strides = absl::InlinedVector<std::int64_t, 6>;
 
 Strides row_major_strides(std::span<const std::int64_t> dims);
-
-/// The product of dims[begin, end).
-std::int64_t product(std::span<const std::int64_t> dims, std::size_t begin, std::size_t end);
 
 /// dst[sum of i_d * dst_strides[d]] = src[sum of i_d * src_strides[d]] for every index i below `extents`.
 /// REQUIRES: element_size is 1, 2, 4 or 8; the three spans are of one length; dst and src do not overlap.

@@ -5,10 +5,10 @@
 #include <cstring>
 #include <limits>
 
+#include "ir/characters.h"
+
 namespace leat::ir {
 namespace {
-
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 
 template <class T>
 std::string shortest(T value) {

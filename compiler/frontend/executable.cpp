@@ -20,15 +20,6 @@ using ProgramOr = StatusOr<std::shared_ptr<const runtime::Program>>;
 
 namespace {
 
-// A plan for one set of extents, made once; the others wait on its lock meanwhile.
-struct Sized {
-  std::mutex planning;
-  std::vector<ir::Type> outputs;
-  ir::Graph graph;
-  std::shared_ptr<const runtime::Program> program;
-  Status error;
-};
-
 bool overlap(const void* a, std::size_t a_bytes, const void* b, std::size_t b_bytes) {
   const auto x = reinterpret_cast<std::uintptr_t>(a), y = reinterpret_cast<std::uintptr_t>(b);
   return a_bytes > 0 && b_bytes > 0 && x < y + b_bytes && y < x + a_bytes;
@@ -39,6 +30,15 @@ Status bad(std::string message) { return Status(Code::invalid_argument, "Run: " 
 }  // namespace
 
 struct Executable::State {
+  // A plan for one set of extents, made once; the others wait on its lock meanwhile.
+  struct Sized {
+    std::mutex planning;
+    std::vector<ir::Type> outputs;
+    ir::Graph graph;
+    std::shared_ptr<const runtime::Program> program;
+    Status error;
+  };
+
   State(Graph g, std::shared_ptr<ContextState> c) : graph(std::move(g)), context(std::move(c)) {}
   Graph graph;
   std::shared_ptr<ContextState> context;
@@ -91,7 +91,7 @@ StatusOr<Executable> Compile(const Graph& graph, const CompileOptions& options) 
                         : options.tier == Tier::machine_code ? compiler::Tier::machine_code
                                                              : compiler::Tier::automatic;
   if (!state->ir().has_symbols()) {
-    StatusOr<std::shared_ptr<Sized>> sized = state->ForExtents({});
+    const auto sized = state->ForExtents({});
     if (!sized.ok()) return sized.status();
     if (const ProgramOr program = state->Plan(**sized); !program.ok()) return program.status();
   }
@@ -127,7 +127,7 @@ StatusOr<std::vector<Future>> Executable::Run(RunArguments a) const {
       e = have;
     }
   }
-  StatusOr<std::shared_ptr<Sized>> sized = s.ForExtents(extents);
+  StatusOr<std::shared_ptr<State::Sized>> sized = s.ForExtents(extents);
   if (!sized.ok()) return sized.status();
   const std::vector<ir::Type>& types = (*sized)->outputs;
   if (!a.outputs.empty() && a.outputs.size() != types.size()) {
@@ -205,7 +205,7 @@ Status Executable::RunInto(std::span<const void* const> inputs, std::span<void* 
       return Status(Code::failed_precondition,
                     "RunInto: the graph has symbols; bind them by compiling it static");
     }
-    StatusOr<std::shared_ptr<Sized>> sized = s.ForExtents({});
+    StatusOr<std::shared_ptr<State::Sized>> sized = s.ForExtents({});
     if (!sized.ok()) return sized.status();
     ProgramOr program = s.Plan(**sized);
     if (!program.ok()) return program.status();

@@ -22,26 +22,6 @@ using frontend::Node;
 using runtime::Ref;
 using runtime::Value;
 
-// One input of the traced program.
-struct Input {
-  enum class Kind : std::uint8_t { argument, captured, draw };
-  Kind kind = Kind::captured;
-  std::uint32_t index = 0;  // of the argument or the draw
-  Ref<Value> value;         // captured tensors and scalars
-  bool frozen = false;      // a C++ scalar, as it was when f was traced
-  std::uint64_t bits = 0;   // of the scalar
-};
-
-struct Traced {
-  std::shared_ptr<frontend::Plan> plan;
-  std::shared_ptr<frontend::Snapshot> snapshot;
-  std::vector<Input> inputs;
-  frontend::BoundInputs bound;  // per input, or empty
-  std::vector<ir::Type> results;
-  std::vector<frontend::GeneratorDraw> draws;
-  std::vector<Tensor> captured;  // keeps the values alive
-};
-
 using Key = std::vector<std::uint64_t>;
 
 // Tensors made before the trace that it uses and that have no value yet.
@@ -76,6 +56,26 @@ std::vector<Tensor> find_captured(std::span<const Tensor> results) {
 }  // namespace
 
 struct CompiledBody::State {
+  struct Traced {
+    // One input of the traced program.
+    struct Input {
+      enum class Kind : std::uint8_t { argument, captured, draw };
+      Kind kind = Kind::captured;
+      std::uint32_t index = 0;  // of the argument or the draw
+      Ref<Value> value;         // captured tensors and scalars
+      bool frozen = false;      // a C++ scalar, as it was when f was traced
+      std::uint64_t bits = 0;   // of the scalar
+    };
+
+    std::shared_ptr<frontend::Plan> plan;
+    std::shared_ptr<frontend::Snapshot> snapshot;
+    std::vector<Input> inputs;
+    frontend::BoundInputs bound;  // per input, or empty
+    std::vector<ir::Type> results;
+    std::vector<frontend::GeneratorDraw> draws;
+    std::vector<Tensor> captured;  // keeps the values alive
+  };
+
   Body body;
   std::mutex mutex;
   std::map<Key, std::shared_ptr<Traced>> traced;
@@ -87,8 +87,9 @@ struct CompiledBody::State {
 CompiledBody::CompiledBody(Body body) : state_(new State{std::move(body), {}, {}}) {}
 CompiledBody::~CompiledBody() = default;
 
-std::shared_ptr<Traced> CompiledBody::State::Trace(std::span<const Tensor> arguments, ContextState& state,
-                                                   SourceLocation where) {
+std::shared_ptr<CompiledBody::State::Traced> CompiledBody::State::Trace(std::span<const Tensor> arguments,
+                                                                        ContextState& state,
+                                                                        SourceLocation where) {
   auto t = std::make_shared<Traced>();
   std::vector<Tensor> results;
   std::vector<std::pair<std::uint32_t, frontend::GeneratorDraw>> draws;
@@ -140,20 +141,20 @@ std::shared_ptr<Traced> CompiledBody::State::Trace(std::span<const Tensor> argum
     const std::lock_guard lock(frontend::graph_lock(state.id()));
     walk.Run(roots, state.next_walk++, true);
     for (const frontend::WalkInput& in : walk.inputs) {
-      Input input;
+      Traced::Input input;
       if (in.leaf == nullptr) {
         input.value = frontend::scalar_value(state, in.bits);
         input.frozen = true;
         input.bits = in.bits;
       } else if (in.leaf->kind == frontend::Kind::placeholder) {
         const auto it = draw_of.find(in.leaf->result);
-        input.kind = it == draw_of.end() ? Input::Kind::argument : Input::Kind::draw;
+        input.kind = it == draw_of.end() ? Traced::Input::Kind::argument : Traced::Input::Kind::draw;
         input.index = it == draw_of.end() ? in.leaf->result : it->second;
       } else {
         input.value = frontend::value_of(*in.leaf);
       }
       if (keeps_captured) {
-        const bool ready = input.kind == Input::Kind::captured &&
+        const bool ready = input.kind == Traced::Input::Kind::captured &&
                            input.value->state() == Value::State::ready &&
                            input.value->buffer()->device() == 0;
         const ir::Type type = in.leaf == nullptr ? ir::Type{in.dtype, {}} : in.leaf->type();
@@ -199,12 +200,12 @@ std::vector<Tensor> CompiledBody::Call(std::span<const Tensor> arguments, Source
     key.push_back(static_cast<std::uint64_t>(a.dtype()));
     frontend::append_words(a.shape(), key);
   }
-  std::shared_ptr<Traced> t;
+  std::shared_ptr<State::Traced> t;
   runtime::RunRequest request;
   frontend::start(arguments, {}, frontend::Admission::wait, where).status().IgnoreError();
   {
     const std::lock_guard lock(state_->mutex);
-    std::shared_ptr<Traced>& slot = state_->traced[key];
+    std::shared_ptr<State::Traced>& slot = state_->traced[key];
     if (slot == nullptr) {
       try {
         slot = state_->Trace(arguments, *state, where);
@@ -215,14 +216,16 @@ std::vector<Tensor> CompiledBody::Call(std::span<const Tensor> arguments, Source
     }
     t = slot;
     for (std::size_t i = 0; i < t->inputs.size(); ++i) {
-      const Input& in = t->inputs[i];
+      const State::Traced::Input& in = t->inputs[i];
       if (!t->bound.empty() && t->bound[i]) continue;
       switch (in.kind) {
-        case Input::Kind::argument:
+        case State::Traced::Input::Kind::argument:
           request.inputs.push_back(frontend::peek_value(arguments[in.index]));
           break;
-        case Input::Kind::captured: request.inputs.push_back(in.value); break;
-        case Input::Kind::draw: request.inputs.push_back(state_->DrawValue(*t, in.index, *state)); break;
+        case State::Traced::Input::Kind::captured: request.inputs.push_back(in.value); break;
+        case State::Traced::Input::Kind::draw:
+          request.inputs.push_back(state_->DrawValue(*t, in.index, *state));
+          break;
       }
     }
     for (const frontend::GeneratorDraw& d : t->draws) {

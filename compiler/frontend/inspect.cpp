@@ -20,10 +20,6 @@ namespace {
 using runtime::BufferInfo;
 using runtime::Program;
 
-std::int64_t bytes_of(const ir::Type& type) {
-  return type.shape.num_elements() * static_cast<std::int64_t>(byte_size(type.dtype));
-}
-
 bool is_listed(const ir::Node& node) { return node.op != ir::Op::parameter && node.op != ir::Op::constant; }
 
 void count_ops(const ir::Graph& graph, Inspection& seen) {
@@ -35,7 +31,7 @@ void count_ops(const ir::Graph& graph, Inspection& seen) {
       p.dtype = node.type().dtype;
       ++p.arrays;
       p.elements += node.type().shape.num_elements();
-      p.bytes += bytes_of(node.type());
+      p.bytes += byte_size(node.type());
     }
     if (!is_listed(node)) continue;
     const compiler::Work work = compiler::count_work(graph, node);
@@ -122,7 +118,7 @@ void describe_steps(const ir::Graph& fused, const Program& program, Inspection& 
     // What an epilogue reads of the contraction before it is still in the cache.
     for (std::size_t k = 1; k < step.nodes.size(); ++k) {
       for (const ir::Value v : fused.nodes[step.nodes[k]].inputs) {
-        if (v.node == step.nodes[0]) work.bytes_read -= static_cast<double>(bytes_of(fused.type(v)));
+        if (v.node == step.nodes[0]) work.bytes_read -= static_cast<double>(byte_size(fused.type(v)));
       }
     }
     row.operations = work.operations;
@@ -228,7 +224,7 @@ void describe_placement(const ir::Graph& placed, const compiler::Placements& all
     }
     if (node.op != ir::Op::copy) continue;
     seen.copies.push_back({placed.ToString(node.type()), seen.devices[placements[node.inputs[0].node].device],
-                           seen.devices[device], why, bytes_of(node.type())});
+                           seen.devices[device], why, byte_size(node.type())});
   }
 }
 
@@ -259,12 +255,12 @@ StatusOr<Inspection> inspect(const ir::Graph& graph, compiler::CompileOptions op
   const Program& program = **compiled;
   for (std::size_t i = 0; i < graph.parameters.size(); ++i) {
     const ir::Type& type = graph.nodes[graph.parameters[i]].type();
-    seen.inputs.push_back({graph.parameter_names[i], graph.ToString(type), bytes_of(type)});
+    seen.inputs.push_back({graph.parameter_names[i], graph.ToString(type), byte_size(type)});
   }
   for (std::size_t o = 0; o < graph.outputs.size(); ++o) {
     const ir::Type& type = graph.type(graph.outputs[o]);
     seen.outputs.push_back(
-        {o < output_names.size() ? output_names[o] : "", graph.ToString(type), bytes_of(type)});
+        {o < output_names.size() ? output_names[o] : "", graph.ToString(type), byte_size(type)});
   }
   count_ops(graph, seen);
   describe_steps(fused, program, seen);

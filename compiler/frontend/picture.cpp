@@ -25,7 +25,7 @@ void append(std::string* to, const Parts&... parts) {
 }
 
 // Text inside a quoted DOT string; lines end in `end` (\n centres, \l aligns to the left).
-std::string quoted(std::string_view text, std::string_view end = "\\n") {
+std::string escaped(std::string_view text, std::string_view end = "\\n") {
   std::string s;
   for (const char c : text) {
     if (c == '"' || c == '\\') s += '\\';
@@ -39,7 +39,7 @@ std::string quoted(std::string_view text, std::string_view end = "\\n") {
 }
 
 std::string open_picture(std::string_view name, std::string_view font) {
-  return cat("digraph \"", quoted(name), "\" {\n  node [shape=box, fontname=\"", font, "\"];\n");
+  return cat("digraph \"", escaped(name), "\" {\n  node [shape=box, fontname=\"", font, "\"];\n");
 }
 
 bool is_scalar_constant(const ViewNode& node) {
@@ -93,7 +93,7 @@ class Drawing {
       } else if (!shown_.open[-1 - item]) {
         const Group& box = groups_.groups[-1 - item];
         drawn_.emplace(-2 - (-1 - item), drawn_.size());
-        append(&dot_, indent, id(-2 - (-1 - item)), " [label=\"", quoted(box.name), "\\n", box.nodes,
+        append(&dot_, indent, id(-2 - (-1 - item)), " [label=\"", escaped(box.name), "\\n", box.nodes,
                " nodes\", shape=box3d, style=filled, fillcolor=\"#eceff4\"];\n");
       } else {
         const Group& inner = groups_.groups[-1 - item];
@@ -103,7 +103,7 @@ class Drawing {
                            (shown_.folded || inner.kind == Group::Kind::scope);
         if (frame) {
           append(&dot_, indent, "subgraph cluster_", -1 - item, " {\n", indent, "  label=\"",
-                 quoted(inner.name), "\"; fontname=\"Helvetica\"; fontsize=11; style=rounded; color=\"",
+                 escaped(inner.name), "\"; fontname=\"Helvetica\"; fontsize=11; style=rounded; color=\"",
                  inner.kind == Group::Kind::repeat ? "#c2185b\"; penwidth=2" : "#9aa5b1\"; penwidth=1",
                  ";\n");
         }
@@ -147,7 +147,7 @@ class Drawing {
       case ViewNode::Kind::step: style = ", style=\"filled,rounded\", fillcolor=\"#fdf0e2\""; break;
       case ViewNode::Kind::op: style = ", style=rounded"; break;
     }
-    append(&dot_, indent, "n", n, " [label=\"", quoted(label), "\"", style, "];\n");
+    append(&dot_, indent, "n", n, " [label=\"", escaped(label), "\"", style, "];\n");
   }
 
   const View& view_;
@@ -167,7 +167,7 @@ std::string draw(const std::vector<NamedKernel>& kernels) {
   std::string dot = open_picture("kernels", "monospace");
   for (std::size_t k = 0; k < kernels.size(); ++k) {
     const ir::Kernel& kernel = *kernels[k].kernel;
-    append(&dot, "  subgraph cluster_", k, " {\n  label=\"", quoted(kernels[k].name),
+    append(&dot, "  subgraph cluster_", k, " {\n  label=\"", escaped(kernels[k].name),
            "\"; fontname=\"Helvetica\";\n");
     const auto value = [k](std::size_t v) { return cat("k", k, "v", v); };
     const std::size_t inputs = kernel.inputs.size();
@@ -306,13 +306,13 @@ std::string shortened(const std::string& text) {
 std::string draw_blocks(const std::vector<CodeText>& functions, bool assembly) {
   std::string dot = open_picture("code", "monospace");
   for (std::size_t f = 0; f < functions.size(); ++f) {
-    append(&dot, "  subgraph cluster_", f, " {\n  label=\"", quoted(functions[f].name),
+    append(&dot, "  subgraph cluster_", f, " {\n  label=\"", escaped(functions[f].name),
            "\"; fontname=\"Helvetica\";\n");
     const std::vector<Block> blocks = split_blocks(functions[f].text, assembly);
     const auto id = [&](std::size_t b) { return cat("f", f, "b", b); };
     for (std::size_t b = 0; b < blocks.size(); ++b) {
       append(&dot, "  ", id(b), " [label=\"",
-             quoted(blocks[b].name + ":\n" + shortened(blocks[b].text), "\\l"), "\"];\n");
+             escaped(blocks[b].name + ":\n" + shortened(blocks[b].text), "\\l"), "\"];\n");
       if (blocks[b].falls_through && b + 1 < blocks.size()) {
         append(&dot, "  ", id(b), " -> ", id(b + 1), ";\n");
       }

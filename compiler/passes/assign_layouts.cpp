@@ -26,10 +26,6 @@ using ir::Value;
 using runtime::cpu::ConvolutionLayouts;
 using Preferred = std::function<ConvolutionLayouts(const runtime::cpu::ConvolutionDescriptor&)>;
 
-std::int64_t bytes_of(const ir::Type& type) {
-  return type.shape.num_elements() * static_cast<std::int64_t>(byte_size(type.dtype));
-}
-
 class LayoutAssignment {
  public:
   LayoutAssignment(const ir::Graph& graph, std::vector<ConvolutionLayouts> convolutions,
@@ -130,7 +126,7 @@ class LayoutAssignment {
     const bool single = readers.size() == 1;
     readers.erase(std::unique(readers.begin(), readers.end()), readers.end());
     if (readers.empty() || (readers.size() == 1 && readers[0] == giver)) return;
-    const std::int64_t bytes = bytes_of(graph_.nodes[n].type());
+    const std::int64_t bytes = byte_size(graph_.nodes[n].type());
     const std::int64_t moved = fuses ? 4 * bytes : 2 * bytes;
     if (single) {  // the convolution at either end may do it in cache, which is half the traffic
       const bool inside = giver == MinimumCut::kSource || readers[0] == MinimumCut::kSource;

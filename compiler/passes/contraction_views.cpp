@@ -81,7 +81,7 @@ std::optional<ContractionOperand> absorb_views(const ir::Graph& graph, const ir:
   if (shape.num_elements() == 0) return std::nullopt;
   IndexMap map = IndexMap::Identity(shape.rank());
   ir::Value v = dot.inputs[index];
-  while (ir::op_info(graph.nodes[v.node].op).family == ir::Family::view) {
+  while (ir::is_view(graph.nodes[v.node])) {
     const ir::Node& view = graph.nodes[v.node];
     const Shape& inner = graph.type(view.inputs[0]).shape;
     std::optional<IndexMap> next = map_operand(view, inner, map, shape.dims());

@@ -122,7 +122,7 @@ class Regrouper {
     const auto key = std::make_pair(v.node, v.result);
     if (const auto it = inside.find(key); it != inside.end()) return it->second;
     const ir::Node& node = from_.nodes[v.node];
-    const bool view = ir::op_info(node.op).family == ir::Family::view;
+    const bool view = ir::is_view(node);
     Value result;
     if (groups_.group_of(v.node) == static_cast<int>(group) || view || groups_.is_free(v.node) ||
         (!direct && groups_.is_cheap(v.node))) {

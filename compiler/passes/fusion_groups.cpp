@@ -16,7 +16,6 @@ using ir::Op;
 using ir::Value;
 
 namespace {
-bool is_view(const ir::Node& node) { return ir::op_info(node.op).family == Family::view; }
 // A search for a cycle gives up, and the merge with it, after this many groups: keeps fusion linear.
 constexpr int kCycleSearchLimit = 128;
 }  // namespace
@@ -66,7 +65,7 @@ void FusionGroups::FindCheap() {
 
 FusionGroups::Edge FusionGroups::Resolve(Value v) const {
   bool direct = true;
-  while (is_view(graph_.nodes[v.node])) {
+  while (ir::is_view(graph_.nodes[v.node])) {
     v = graph_.nodes[v.node].inputs[0];
     direct = false;
   }
@@ -226,7 +225,7 @@ std::vector<FusionGroups::Boundary> FusionGroups::Boundaries() const {
     return absl::StrCat(std::string(name(graph_.nodes[n].op)), " is not a loop: it has code of its own");
   };
   for (std::uint32_t n = 0; n < count; ++n) {
-    if (group_of_[n] < 0 && is_view(graph_.nodes[n])) continue;
+    if (group_of_[n] < 0 && ir::is_view(graph_.nodes[n])) continue;
     for (const Edge& edge : Edges(n)) {
       const std::uint32_t base = edge.base.node;
       const Op op = graph_.nodes[base].op;
@@ -305,7 +304,7 @@ std::uint32_t FusionGroups::Require(Value v) {
     v = graph_.nodes[v.node].inputs[0];
   }
   const ir::Node& node = graph_.nodes[v.node];
-  if (group_of_[v.node] < 0 && (is_view(node) || node.op == Op::iota)) NewGroup(v.node);
+  if (group_of_[v.node] < 0 && (ir::is_view(node) || node.op == Op::iota)) NewGroup(v.node);
   if (group_of_[v.node] >= 0) needed_[v.node] = true;
   return v.node;
 }
@@ -316,7 +315,7 @@ void FusionGroups::RequireOutside() {
   for (Value v : graph_.outputs) Require(v);
   for (std::uint32_t n = 0; n < graph_.nodes.size(); ++n) {
     const ir::Node& node = graph_.nodes[n];
-    if (group_of_[n] >= 0 || is_view(node)) continue;
+    if (group_of_[n] >= 0 || ir::is_view(node)) continue;
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       Value v = node.inputs[i];
       if (node.op == Op::dot_general) {
@@ -331,16 +330,16 @@ void FusionGroups::RequireOutside() {
     for (std::size_t k = 0; k < groups_[g].nodes.size(); ++k) {
       std::vector<std::pair<Value, bool>> pending;  // value, direct
       const std::uint32_t m = groups_[g].nodes[k];
-      const bool member_view = is_view(graph_.nodes[m]);
+      const bool member_view = ir::is_view(graph_.nodes[m]);
       for (Value v : graph_.nodes[m].inputs) pending.emplace_back(v, !member_view);
       while (!pending.empty()) {
         auto [v, direct] = pending.back();
         pending.pop_back();
         const ir::Node& node = graph_.nodes[v.node];
         const int from = group_of_[v.node];
-        if ((from == static_cast<int>(g) && !is_view(node)) || is_free(v.node)) continue;
-        if (is_view(node) || (!direct && is_cheap(v.node))) {
-          for (Value inner : node.inputs) pending.emplace_back(inner, direct && !is_view(node));
+        if ((from == static_cast<int>(g) && !ir::is_view(node)) || is_free(v.node)) continue;
+        if (ir::is_view(node) || (!direct && is_cheap(v.node))) {
+          for (Value inner : node.inputs) pending.emplace_back(inner, direct && !ir::is_view(node));
         } else if (from >= 0) {
           needed_[v.node] = true;
         }
@@ -361,7 +360,7 @@ void FusionGroups::Order() {
   auto is_unit = [&](std::uint32_t n) {
     const ir::Node& node = graph_.nodes[n];
     return group_of_[n] >= 0 ||
-           !(is_view(node) || node.op == Op::parameter || node.op == Op::constant || node.op == Op::iota);
+           !(ir::is_view(node) || node.op == Op::parameter || node.op == Op::constant || node.op == Op::iota);
   };
   auto wait = [&](std::uint32_t from, std::uint32_t to) {
     if (!is_unit(from) || unit_of(from) == unit_of(to)) return;

@@ -23,7 +23,7 @@ std::uint16_t device_number(const std::vector<std::string>& names, const std::st
 
 bool is_everywhere(const ir::Graph& graph, const ir::Node& node, const std::vector<bool>& everywhere) {
   if (node.op == ir::Op::constant || node.op == ir::Op::iota) return true;
-  return ir::op_info(node.op).family == ir::Family::view && everywhere[node.inputs[0].node] &&
+  return ir::is_view(node) && everywhere[node.inputs[0].node] &&
          graph.nodes[node.inputs[0].node].results.size() == 1;
 }
 
@@ -33,7 +33,7 @@ bool runs_in_kernel(const ir::Node& node) {
 }
 
 Status has_gpu_code(const ir::Graph& graph, const ir::Node& node) {
-  if (runs_in_kernel(node) || ir::op_info(node.op).family == ir::Family::view) return {};
+  if (runs_in_kernel(node) || ir::is_view(node)) return {};
   // A kernel makes random bits; a product takes in views of its operands, whatever their strides.
   if (node.op == ir::Op::random_bits || node.op == ir::Op::dot_general) return {};
   std::vector<ir::Type> operands;
@@ -73,7 +73,7 @@ class Placer {
       const ir::Node& node = graph_.nodes[n];
       everywhere_[n] = is_everywhere(graph_, node, everywhere_);
       bytes_[n] = Bytes({n, 0});
-      if (is_view(node)) bytes_[n] = std::min(bytes_[n], bytes_[node.inputs[0].node]);
+      if (ir::is_view(node)) bytes_[n] = std::min(bytes_[n], bytes_[node.inputs[0].node]);
       if (node.op == ir::Op::parameter) {
         rebuild_.CopyParameter(n);
         Say(device_[n], [] { return std::string("an input that is there"); });
@@ -104,8 +104,6 @@ class Placer {
   }
 
  private:
-  static bool is_view(const ir::Node& node) { return ir::op_info(node.op).family == ir::Family::view; }
-
   std::int64_t Bytes(ir::Value v) const {
     const ir::Type& type = graph_.type(v);
     return type.shape.is_static()
@@ -132,7 +130,7 @@ class Placer {
     Choice choice;
     for (ir::Value v : node.inputs) {
       if (everywhere_[v.node] || !graph_.type(v).shape.is_static()) continue;
-      const std::int64_t size = is_view(graph_.nodes[v.node]) ? bytes_[v.node] : Bytes(v);
+      const std::int64_t size = ir::is_view(graph_.nodes[v.node]) ? bytes_[v.node] : Bytes(v);
       bytes[device_[v.node]] += size;
       ++operands[device_[v.node]];
       choice.all += size;
@@ -193,7 +191,7 @@ class Placer {
     const auto key = std::make_pair(std::uint64_t{v.node} << 32 | v.result, device);
     if (const auto known = made_.find(key); known != made_.end()) return known->second;
     ir::Value made;
-    if (is_view(node) && depth < kDeepest && Bytes(v) >= Bytes(node.inputs[0])) {
+    if (ir::is_view(node) && depth < kDeepest && Bytes(v) >= Bytes(node.inputs[0])) {
       ir::Node view = node;
       view.inputs[0] = On(node.inputs[0], device, reader, depth + 1);
       made = rebuild_.to().AddUnchecked(std::move(view));

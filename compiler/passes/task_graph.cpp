@@ -12,12 +12,6 @@ namespace {
 constexpr std::uint32_t kSeveral = kNoTask - 1;
 constexpr std::uint32_t kMostOps = 64;  // of a task, as of a fused kernel (FuseOptions)
 
-double bytes_of(const ir::Type& type) {
-  return static_cast<double>(type.shape.num_elements()) * static_cast<double>(byte_size(type.dtype));
-}
-
-bool is_view(const ir::Node& node) { return ir::op_info(node.op).family == ir::Family::view; }
-
 class TaskGraphBuilder {
  public:
   explicit TaskGraphBuilder(const ir::Graph& graph) : graph_(graph), everywhere_(graph.nodes.size(), false) {
@@ -36,7 +30,7 @@ class TaskGraphBuilder {
  private:
   bool IsTask(std::uint32_t n) const {
     const ir::Node& node = graph_.nodes[n];
-    return node.op != ir::Op::parameter && !everywhere_[n] && !is_view(node);
+    return node.op != ir::Op::parameter && !everywhere_[n] && !ir::is_view(node);
   }
 
   // Backwards: by the last node of each task, until CollectNodes numbers them.
@@ -48,7 +42,7 @@ class TaskGraphBuilder {
     for (std::uint32_t n = count; n-- > 0;) {
       const ir::Node& node = graph_.nodes[n];
       std::uint32_t task = n;
-      if (is_view(node)) {
+      if (ir::is_view(node)) {
         task = reader[n];
       } else if (runs_in_kernel(node) && reader[n] < kSeveral && ops[reader[n]] < kMostOps &&
                  runs_in_kernel(graph_.nodes[reader[n]])) {
@@ -96,15 +90,16 @@ class TaskGraphBuilder {
     double bytes = 0;
   };
   Source SourceOf(ir::Value v) const {
-    return is_view(graph_.nodes[v.node]) ? of_views_[v.node] : Source{v, v, bytes_of(graph_.type(v))};
+    return ir::is_view(graph_.nodes[v.node]) ? of_views_[v.node]
+                                             : Source{v, v, static_cast<double>(byte_size(graph_.type(v)))};
   }
   void ResolveViews() {
     of_views_.resize(graph_.nodes.size());
     for (std::uint32_t n = 0; n < graph_.nodes.size(); ++n) {
       const ir::Node& node = graph_.nodes[n];
-      if (!is_view(node)) continue;
+      if (!ir::is_view(node)) continue;
       Source source = SourceOf(node.inputs[0]);
-      if (const double bytes = bytes_of(node.type()); bytes < source.bytes) {
+      if (const auto bytes = static_cast<double>(byte_size(node.type())); bytes < source.bytes) {
         source.copied = {n, 0};
         source.bytes = bytes;
       }
@@ -142,7 +137,7 @@ class TaskGraphBuilder {
       if (!runs_in_kernel(last)) {
         task.bytes = count_work(graph_, last).bytes();  // a gather reads what it takes
       } else {
-        for (const ir::Type& type : last.results) task.bytes += bytes_of(type);
+        for (const ir::Type& type : last.results) task.bytes += static_cast<double>(byte_size(type));
       }
     }
   }

@@ -58,7 +58,7 @@ class Executable {
   StatusOr<std::string> Dump(std::string_view stage) const;
   const Graph& graph() const;
 
-  struct State;
+  struct [[gnu::visibility("hidden")]] State;
   explicit Executable(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
  private:

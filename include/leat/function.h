@@ -36,7 +36,7 @@ class CompiledBody {
   std::size_t traces() const;
 
  private:
-  struct State;
+  struct [[gnu::visibility("hidden")]] State;
   std::unique_ptr<State> state_;
 };
 

@@ -7,7 +7,7 @@
 namespace leat::runtime::cpu {
 namespace {
 
-constexpr std::int64_t kBlock = 64 * 1024;
+constexpr std::int64_t kPiece = 64 * 1024;
 
 class ConcatStep final : public NodeStep {
  public:
@@ -22,12 +22,12 @@ class ConcatStep final : public NodeStep {
     bytes_ = shape.num_elements() * static_cast<std::int64_t>(byte_size(node_.type().dtype));
   }
 
-  std::int64_t units() const { return (bytes_ + kBlock - 1) / kBlock; }
+  std::int64_t units() const { return (bytes_ + kPiece - 1) / kPiece; }
 
   Status Run(StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    const std::int64_t row = starts_.back(), last = std::min(end * kBlock, bytes_);
+    const std::int64_t row = starts_.back(), last = std::min(end * kPiece, bytes_);
     std::byte* to = Out<std::byte>(context, 0);
-    std::int64_t at = begin * kBlock;
+    std::int64_t at = begin * kPiece;
     std::size_t k = static_cast<std::size_t>(std::upper_bound(starts_.begin(), starts_.end(), at % row) -
                                              starts_.begin() - 1);
     while (at < last) {
@@ -50,7 +50,7 @@ class ConcatStep final : public NodeStep {
 OpStep make_concat_step(const ir::Node& node, std::vector<ir::Type> operand_types) {
   auto body = std::make_shared<ConcatStep>(node, std::move(operand_types));
   const std::int64_t units = body->units();
-  return split_step(std::move(body), units, kBlock * 0.1);
+  return split_step(std::move(body), units, kPiece * 0.1);
 }
 
 }  // namespace leat::runtime::cpu

@@ -5,19 +5,12 @@
 #include <algorithm>
 #include <new>
 
+#include "ir/extents.h"
 #include "runtime/cpu/exact_engine.h"
 #include "runtime/cpu/packed_constant.h"
 
 namespace leat::runtime::cpu {
 namespace {
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
-std::int64_t product(const std::vector<std::int64_t>& extents) {
-  std::int64_t p = 1;
-  for (const std::int64_t e : extents) p *= e;
-  return p;
-}
 
 Patches patches_of(const ConvolutionDescriptor& d) {
   Patches p;
@@ -59,20 +52,20 @@ ConvolutionGrid split_convolution(std::int64_t blocks, std::int64_t m, std::int6
   grid.rows = m;
   grid.columns = n;
   if (blocks >= kManyPanels || blocks >= wanted || work == 0) {
-    grid.blocks_per_unit = std::max<std::int64_t>(1, ceil_div(blocks, wanted));
-    grid.units = std::max<std::int64_t>(1, ceil_div(blocks, grid.blocks_per_unit));
+    grid.blocks_per_unit = std::max<std::int64_t>(1, ir::ceil_div(blocks, wanted));
+    grid.units = std::max<std::int64_t>(1, ir::ceil_div(blocks, grid.blocks_per_unit));
     return grid;
   }
-  const std::int64_t parts = ceil_div(wanted, std::max<std::int64_t>(1, blocks));
-  const std::int64_t strips = ceil_div(n, kernel.tile_columns);
+  const std::int64_t parts = ir::ceil_div(wanted, std::max<std::int64_t>(1, blocks));
+  const std::int64_t strips = ir::ceil_div(n, kernel.tile_columns);
   const std::int64_t strips_per_part =
-      ceil_div(strips, std::min(parts, std::max<std::int64_t>(1, strips / 2)));
+      ir::ceil_div(strips, std::min(parts, std::max<std::int64_t>(1, strips / 2)));
   grid.columns = strips_per_part * kernel.tile_columns;
-  grid.column_parts = ceil_div(n, grid.columns);
+  grid.column_parts = ir::ceil_div(n, grid.columns);
   const std::int64_t row_parts = std::clamp<std::int64_t>(
       std::min(kManyPanels / (grid.column_parts * blocks), m / kLeastRows), 1, kMostPanels);
-  grid.rows = ceil_div(ceil_div(m, row_parts), kernel.tile_rows) * kernel.tile_rows;
-  grid.row_parts = ceil_div(m, grid.rows);
+  grid.rows = ir::ceil_div(ir::ceil_div(m, row_parts), kernel.tile_rows) * kernel.tile_rows;
+  grid.row_parts = ir::ceil_div(m, grid.rows);
   grid.units = blocks * grid.row_parts * grid.column_parts;
   return grid;
 }
@@ -82,14 +75,14 @@ class ExactConvolution final : public StepBody {
   ExactConvolution(const ConvolutionDescriptor& d, const MicroKernel& kernel, Isa isa)
       : d_(d), patches_(patches_of(d)), kernel_(kernel), isa_(isa) {
     m_ = d.out_channels / d.groups;
-    n_ = product(d.output);
+    n_ = ir::product(d.output);
     channels_ = d.channels / d.groups;
-    k_ = channels_ * product(d.kernel);
-    input_size_ = product(d.input);
+    k_ = channels_ * ir::product(d.kernel);
+    input_size_ = ir::product(d.input);
     blocks_ = d.batch * d.groups;
     grid_ = split_convolution(blocks_, m_, n_, k_, kernel);
-    packed_rows_ = ceil_div(m_, kernel.tile_rows) * kernel.tile_rows;
-    packed_bytes_ = ceil_div(kernel.packed_x_bytes(m_, k_), 64) * 64;
+    packed_rows_ = ir::ceil_div(m_, kernel.tile_rows) * kernel.tile_rows;
+    packed_bytes_ = ir::ceil_div(kernel.packed_x_bytes(m_, k_), 64) * 64;
     element_ = static_cast<std::int64_t>(byte_size(d.dtype));
   }
 
@@ -189,8 +182,8 @@ ContractionPlan plan_exact_convolution(const ConvolutionDescriptor& d, Isa isa) 
   if (grid.row_parts * grid.column_parts == 1)
     plan.rows_per_unit = grid.blocks_per_unit * d.out_channels / d.groups;
   const double outputs =
-      static_cast<double>(d.batch * d.out_channels) * static_cast<double>(product(d.output));
-  const double k = static_cast<double>(d.channels / d.groups) * static_cast<double>(product(d.kernel));
+      static_cast<double>(d.batch * d.out_channels) * static_cast<double>(ir::product(d.output));
+  const double k = static_cast<double>(d.channels / d.groups) * static_cast<double>(ir::product(d.kernel));
   // Building the patches costs about as much as 16 rows of tiles.
   const double rows = static_cast<double>(d.out_channels / d.groups);
   plan.cost_ns = exact_cost_ns(outputs * k * (1 + 16 / std::max(1.0, rows)),

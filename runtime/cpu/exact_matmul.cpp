@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "ir/extents.h"
 #include "runtime/cpu/exact_engine.h"
 #include "runtime/cpu/packed_constant.h"
 
@@ -20,8 +21,7 @@ bool packs_constant(const MatmulDescriptor& d) {
   return d.y_is_constant && d.k > 0 && (rows >= kRowsToPackConstant || (d.y_n_stride != 1 && d.n > 1));
 }
 
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-std::int64_t multiple_above(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
+std::int64_t multiple_above(std::int64_t a, std::int64_t b) { return ir::ceil_div(a, b) * b; }
 
 /// k rows of y that a unit of the packing step takes (16 KB to 1 MB of a y worth sharing).
 constexpr std::int64_t kPackRows = 32;
@@ -193,7 +193,7 @@ PanelGrid split_panels(std::int64_t batch, std::int64_t batch_rows, std::int64_t
       // Rather more panels than wanted: 256 rows in 15 panels leave one of two threads a fifteenth short.
       grid.extent =
           std::max(2 * std::int64_t{kernel.tile_rows}, rows / shared / kernel.tile_rows * kernel.tile_rows);
-      grid.units = ceil_div(rows, grid.extent);
+      grid.units = ir::ceil_div(rows, grid.extent);
       grid.shares_y = true;
       return grid;
     }
@@ -208,14 +208,14 @@ PanelGrid split_panels(std::int64_t batch, std::int64_t batch_rows, std::int64_t
   if (std::max(by_rows, by_columns) <= 1) {
     grid.extent = std::max<std::int64_t>(1, rows);
   } else if (by_rows >= kManyPanels || by_rows >= by_columns) {
-    const std::int64_t extent = ceil_div(rows, by_rows);
+    const std::int64_t extent = ir::ceil_div(rows, by_rows);
     grid.extent = batch > 1 && extent >= batch_rows ? multiple_above(extent, batch_rows)
                                                     : multiple_above(extent, kernel.tile_rows);
-    grid.units = ceil_div(rows, grid.extent);
+    grid.units = ir::ceil_div(rows, grid.extent);
   } else {
     grid.by_rows = false;
-    grid.extent = multiple_above(ceil_div(columns, by_columns), kernel.tile_columns);
-    grid.units = ceil_div(columns, grid.extent);
+    grid.extent = multiple_above(ir::ceil_div(columns, by_columns), kernel.tile_columns);
+    grid.units = ir::ceil_div(columns, grid.extent);
   }
   return grid;
 }
@@ -240,7 +240,7 @@ ContractionPlan plan_exact_matmul(const MatmulDescriptor& d, Isa isa) {
   ContractionPlan plan;
   if (grid.shares_y) {
     plan.pack = std::make_shared<PackY>(d, kernel);
-    plan.pack_units = ceil_div(d.k, kPackRows);
+    plan.pack_units = ir::ceil_div(d.k, kPackRows);
     plan.packed_bytes = kernel.packed_y_bytes(d.n, d.k);
     plan.pack_cost_ns = static_cast<double>(d.n) * static_cast<double>(d.k) * kPackNs;
   }

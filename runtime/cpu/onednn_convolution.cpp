@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 
+#include "ir/extents.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/onednn_pipeline.h"
 
@@ -13,12 +14,6 @@ namespace leat::runtime::cpu {
 namespace {
 
 using Extents = dnnl::memory::dims;
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
-std::int64_t product(const std::vector<std::int64_t>& e) {
-  return std::accumulate(e.begin(), e.end(), std::int64_t{1}, std::multiplies<>());
-}
 
 Extents image_extents(std::int64_t images, std::int64_t channels, const std::vector<std::int64_t>& spatial) {
   Extents dims{images, channels};
@@ -53,7 +48,7 @@ dnnl::memory::desc image_desc(std::int64_t images, std::int64_t channels,
 }
 
 /// How the work is cut: a panel is `images` images (run `chunk` at a time) of one part of the channels.
-struct Cut {
+struct ConvolutionCut {
   std::int64_t images = 1, chunk = 1;
   std::int64_t part = 1, parts = 1;  // groups of a part, or output channels where there is one group
 };
@@ -64,7 +59,7 @@ struct Cut {
 double cost_of_vectors(std::int64_t vectors, const ConvolutionDescriptor& d, Isa isa) {
   const auto v = static_cast<double>(vectors);
   if (isa == Isa::avx512 || d.groups > 1) return v;
-  if (product(d.kernel) == 1) return std::max(v, 2.0);
+  if (ir::product(d.kernel) == 1) return std::max(v, 2.0);
   const std::int64_t rest = vectors % 4;
   return rest == 1 ? v + 1.7 : rest == 2 ? v + 0.7 : v;
 }
@@ -74,13 +69,13 @@ double cost_of_vectors(std::int64_t vectors, const ConvolutionDescriptor& d, Isa
 std::int64_t channels_of_part(const ConvolutionDescriptor& d, std::int64_t wanted, Isa isa) {
   constexpr std::int64_t kMostSearched = 1 << 16;  // half a million channels; planning 2^31 took a minute
   const std::int64_t all = d.groups > 1 ? d.groups : d.out_channels, vector = isa == Isa::avx512 ? 16 : 8;
-  const std::int64_t vectors = ceil_div(all, vector);
+  const std::int64_t vectors = ir::ceil_div(all, vector);
   std::int64_t best = vectors;
   double least_time = cost_of_vectors(vectors, d, isa);
   if (wanted <= 1) return all;
-  if (vectors > kMostSearched) return ceil_div(vectors, wanted) * vector;
-  for (std::int64_t part = ceil_div(vectors, 2); part >= ceil_div(vectors, wanted); --part) {
-    const std::int64_t parts = ceil_div(vectors, part), tail = vectors - (parts - 1) * part;
+  if (vectors > kMostSearched) return ir::ceil_div(vectors, wanted) * vector;
+  for (std::int64_t part = ir::ceil_div(vectors, 2); part >= ir::ceil_div(vectors, wanted); --part) {
+    const std::int64_t parts = ir::ceil_div(vectors, part), tail = vectors - (parts - 1) * part;
     const double whole = cost_of_vectors(part, d, isa);
     const double time =
         static_cast<double>(parts / 2) * whole + (parts % 2 != 0 ? cost_of_vectors(tail, d, isa) : 0);
@@ -93,30 +88,32 @@ std::int64_t channels_of_part(const ConvolutionDescriptor& d, std::int64_t wante
   return best * vector;
 }
 
-Cut cut_convolution(const ConvolutionDescriptor& d, Isa isa) {
+ConvolutionCut cut_convolution(const ConvolutionDescriptor& d, Isa isa) {
   // Images are independent; where there are fewer than 16, output channels are cut too, or groups. A panel is
   // worth about 20 us: a million multiplications, or, of a depthwise convolution, 256 KB in and out.
   constexpr std::int64_t kMostPanels = 64, kEnoughImages = 16;
   constexpr std::int64_t kChunkBytes = 512 << 10;  // of one chunk in and out: half an L2 cache
   constexpr double kPanelMultiplications = 1e6, kPanelBytes = 256 << 10;
-  Cut cut;
+  ConvolutionCut cut;
   cut.part = d.groups > 1 ? d.groups : d.out_channels;
-  const std::int64_t image_bytes = (d.channels * product(d.input) + d.out_channels * product(d.output)) *
-                                   static_cast<std::int64_t>(byte_size(d.dtype));
-  const double work = static_cast<double>(d.batch * d.out_channels) * static_cast<double>(product(d.output)) *
-                      static_cast<double>(d.channels / d.groups * product(d.kernel));
+  const std::int64_t image_bytes =
+      (d.channels * ir::product(d.input) + d.out_channels * ir::product(d.output)) *
+      static_cast<std::int64_t>(byte_size(d.dtype));
+  const double work = static_cast<double>(d.batch * d.out_channels) *
+                      static_cast<double>(ir::product(d.output)) *
+                      static_cast<double>(d.channels / d.groups * ir::product(d.kernel));
   const double traffic = d.groups > 1 ? static_cast<double>(d.batch * image_bytes) : 0;
   const auto wanted = static_cast<std::int64_t>(
       std::clamp(std::max(work / kPanelMultiplications, traffic / kPanelBytes), 1.0, 1.0 * kMostPanels));
-  cut.images = std::max(ceil_div(d.batch, kMostPanels), ceil_div(d.batch, wanted));
+  cut.images = std::max(ir::ceil_div(d.batch, kMostPanels), ir::ceil_div(d.batch, wanted));
   const std::int64_t all = d.groups > 1 ? d.groups : d.out_channels;
   if (d.batch < kEnoughImages && d.batch < wanted) {
-    const std::int64_t parts = std::min(ceil_div(wanted, d.batch), ceil_div(kEnoughImages, d.batch));
+    const std::int64_t parts = std::min(ir::ceil_div(wanted, d.batch), ir::ceil_div(kEnoughImages, d.batch));
     cut.part = channels_of_part(d, parts, isa);
     cut.images = 1;
   }
   cut.part = std::min(cut.part, all);
-  cut.parts = ceil_div(all, cut.part);
+  cut.parts = ir::ceil_div(all, cut.part);
   cut.chunk = std::clamp<std::int64_t>(kChunkBytes / std::max<std::int64_t>(1, image_bytes), 1, cut.images);
   return cut;
 }
@@ -130,7 +127,7 @@ std::optional<Pipeline> make_pipeline(const ConvolutionDescriptor& d, dnnl::memo
   const auto image = [&](std::int64_t part_channels, std::int64_t all,
                          const std::vector<std::int64_t>& extents, std::int64_t block) {
     return block > 0 ? blocked_image_desc(images, part_channels, extents, block, type)
-                     : image_desc(images, part_channels, extents, all * product(extents), type);
+                     : image_desc(images, part_channels, extents, all * ir::product(extents), type);
   };
   Extents w_dims;
   if (grouped) w_dims.push_back(part);
@@ -159,14 +156,15 @@ std::optional<Pipeline> make_pipeline(const ConvolutionDescriptor& d, dnnl::memo
 class OneDnnConvolution final : public StepBody {
  public:
   /// pipelines: [chunk or its tail][part or its tail], those equal to the former left out at the end.
-  OneDnnConvolution(const ConvolutionDescriptor& d, const Cut& cut, std::vector<Pipeline> pipelines)
+  OneDnnConvolution(const ConvolutionDescriptor& d, const ConvolutionCut& cut,
+                    std::vector<Pipeline> pipelines)
       : d_(d), cut_(cut), pool_(std::move(pipelines)) {
     const std::int64_t all = d.groups > 1 ? d.groups : d.out_channels;
     tail_part_ = all % cut.part;
     part_channels_ = d.groups > 1 ? cut.part * (d.channels / d.groups) : 0;
     part_features_ = d.groups > 1 ? cut.part * (d.out_channels / d.groups) : cut.part;
     element_ = static_cast<std::int64_t>(byte_size(d.dtype));
-    weights_part_ = part_features_ * (d.channels / d.groups) * product(d.kernel) * element_;
+    weights_part_ = part_features_ * (d.channels / d.groups) * ir::product(d.kernel) * element_;
     packed_part_ = (pool_[0].packed_bytes() + 63) / 64 * 64;
     packs_ = d.w_is_constant;
     for (std::size_t i = 0; i < pool_.size(); ++i) packs_ = packs_ && pool_[i].packs_weights();
@@ -214,7 +212,7 @@ class OneDnnConvolution final : public StepBody {
   void Chunk(StepContext& context, SessionPool::Sessions& sessions, const std::byte* packed,
              std::int64_t image, std::int64_t images, std::int64_t part) const {
     const std::size_t i = IndexOf(images == 1, IsTail(part));
-    const std::int64_t in = product(d_.input), out = product(d_.output);
+    const std::int64_t in = ir::product(d_.input), out = ir::product(d_.output);
     const auto* x = static_cast<const std::byte*>(context.pointers[0]) +
                     (image * d_.channels + part * part_channels_) * in * element_;
     const auto* w = static_cast<const std::byte*>(context.pointers[1]) + part * weights_part_;
@@ -227,7 +225,7 @@ class OneDnnConvolution final : public StepBody {
   PackedConstant::Use Packed(SessionPool::Sessions& sessions, const void* w) const {
     return constant_.Get(
         packed_part_ * cut_.parts, w,
-        d_.out_channels * (d_.channels / d_.groups) * product(d_.kernel) * element_, [&](std::byte* to) {
+        d_.out_channels * (d_.channels / d_.groups) * ir::product(d_.kernel) * element_, [&](std::byte* to) {
           for (std::int64_t part = 0; part < cut_.parts; ++part) {
             const std::size_t i = IndexOf(false, IsTail(part));
             pool_[i].PackWeights(sessions[i], static_cast<const std::byte*>(w) + part * weights_part_,
@@ -237,7 +235,7 @@ class OneDnnConvolution final : public StepBody {
   }
 
   const ConvolutionDescriptor d_;
-  const Cut cut_;
+  const ConvolutionCut cut_;
   const SessionPool pool_;
   std::int64_t tail_part_, part_channels_, part_features_, element_, weights_part_, packed_part_;
   bool packs_ = false;
@@ -245,13 +243,14 @@ class OneDnnConvolution final : public StepBody {
 };
 
 bool supported(const ConvolutionDescriptor& d) {
-  bool good = d.batch > 0 && d.channels > 0 && d.out_channels > 0 && product(d.input) > 0 &&
-              product(d.output) > 0 && product(d.kernel) > 0;
+  bool good = d.batch > 0 && d.channels > 0 && d.out_channels > 0 && ir::product(d.input) > 0 &&
+              ir::product(d.output) > 0 && ir::product(d.kernel) > 0;
   // The library counts the elements of an image, and what a window spans, in 32 bits; it divides by zero
   // where they do not fit.
   constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
-  good = good && d.channels <= kMost / product(d.input) && d.out_channels <= kMost / product(d.output) &&
-         d.channels / d.groups <= kMost / product(d.kernel) / d.out_channels;
+  good = good && d.channels <= kMost / ir::product(d.input) &&
+         d.out_channels <= kMost / ir::product(d.output) &&
+         d.channels / d.groups <= kMost / ir::product(d.kernel) / d.out_channels;
   for (std::size_t i = 0; i < d.input.size(); ++i) {
     good = good && d.low[i] >= 0 && d.high[i] >= 0 && d.input_dilation[i] == 1 && d.low[i] <= kMost &&
            d.high[i] <= kMost && d.strides[i] <= kMost && d.dilation[i] <= kMost;
@@ -293,7 +292,7 @@ std::optional<ContractionPlan> plan_onednn_convolution(const ConvolutionDescript
     }
   }
   const OneOpenMpThread one;
-  const Cut cut = cut_convolution(d, isa);
+  const ConvolutionCut cut = cut_convolution(d, isa);
   const std::int64_t all = d.groups > 1 ? d.groups : d.out_channels;
   std::vector<Pipeline> pipelines;
   try {
@@ -316,7 +315,7 @@ std::optional<ContractionPlan> plan_onednn_convolution(const ConvolutionDescript
   }
   ContractionPlan plan;
   plan.body = std::make_shared<OneDnnConvolution>(d, cut, std::move(pipelines));
-  plan.units = ceil_div(d.batch, cut.images) * cut.parts;
+  plan.units = ir::ceil_div(d.batch, cut.images) * cut.parts;
   plan.engine = "onednn";
   const std::int64_t rows = d.groups > 1 ? cut.part * (d.out_channels / d.groups) : cut.part;
   const std::int64_t block = std::max<std::int64_t>(1, d.out_block);
@@ -325,10 +324,11 @@ std::optional<ContractionPlan> plan_onednn_convolution(const ConvolutionDescript
   } else if (d.batch == 1 || all % cut.part == 0) {
     plan.rows_per_unit = rows / block;
   }
-  const double work = static_cast<double>(d.batch * d.out_channels) * static_cast<double>(product(d.output)) *
-                      static_cast<double>(d.channels / d.groups * product(d.kernel));
-  const std::int64_t reordered = (d.x_block > 0 ? 0 : d.channels * product(d.input) * cut.parts) +
-                                 (d.out_block > 0 ? 0 : d.out_channels * product(d.output));
+  const double work = static_cast<double>(d.batch * d.out_channels) *
+                      static_cast<double>(ir::product(d.output)) *
+                      static_cast<double>(d.channels / d.groups * ir::product(d.kernel));
+  const std::int64_t reordered = (d.x_block > 0 ? 0 : d.channels * ir::product(d.input) * cut.parts) +
+                                 (d.out_block > 0 ? 0 : d.out_channels * ir::product(d.output));
   const double bytes =
       static_cast<double>(reordered * d.batch * static_cast<std::int64_t>(byte_size(d.dtype)));
   // 45 G multiplications a second on Zen 3 (AVX2), and the reorders at 4 GB/s in and out; 2 us a panel.

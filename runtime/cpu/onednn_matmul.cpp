@@ -5,6 +5,7 @@
 // (They also change with the row stride of the result, which the panels keep.)
 #include <algorithm>
 
+#include "ir/extents.h"
 #include "runtime/cpu/exact_engine.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/onednn_pipeline.h"
@@ -12,23 +13,21 @@
 namespace leat::runtime::cpu {
 namespace {
 
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
 /// How the work is cut: a panel is `batches` whole products, or (batches == 0) one part of one product.
-struct Cut {
+struct MatmulCut {
   std::int64_t batches = 0;
   bool by_rows = true;
   std::int64_t part = 1, parts = 1;
 };
 
-Cut cut_matmul(const MatmulDescriptor& d, Isa isa) {
+MatmulCut cut_matmul(const MatmulDescriptor& d, Isa isa) {
   constexpr std::int64_t kMostPanels = 64, kEnoughBatches = 16;
   constexpr std::int64_t kLeastPart = 96;  // rows (columns): below, packing the other operand shows
   constexpr double kPanelMultiplications = 1e6;
-  Cut cut;
+  MatmulCut cut;
   const double one = static_cast<double>(d.m) * static_cast<double>(d.n) * static_cast<double>(d.k);
   if (d.batch >= kEnoughBatches || (d.batch > 1 && one < kPanelMultiplications)) {
-    cut.batches = std::max(ceil_div(d.batch, kMostPanels),
+    cut.batches = std::max(ir::ceil_div(d.batch, kMostPanels),
                            static_cast<std::int64_t>(std::min(kPanelMultiplications / one, 1e9)));
     cut.batches = std::min(cut.batches, d.batch);
     return cut;
@@ -39,8 +38,8 @@ Cut cut_matmul(const MatmulDescriptor& d, Isa isa) {
       std::min(one / kPanelMultiplications, 1.0 * kMostPanels / static_cast<double>(d.batch));
   const std::int64_t parts = std::clamp<std::int64_t>(
       extent / kLeastPart, 1, std::max<std::int64_t>(1, static_cast<std::int64_t>(wanted)));
-  cut.part = std::min(extent, ceil_div(ceil_div(extent, parts), 16) * 16);
-  cut.parts = ceil_div(extent, cut.part);
+  cut.part = std::min(extent, ir::ceil_div(ir::ceil_div(extent, parts), 16) * 16);
+  cut.parts = ir::ceil_div(extent, cut.part);
   return cut;
 }
 
@@ -82,12 +81,12 @@ std::optional<Pipeline> make_pipeline(const MatmulDescriptor& d, dnnl::memory::d
 class OneDnnMatmul final : public MatmulStep {
  public:
   /// pipelines: the panel, and its tail where there is one.
-  OneDnnMatmul(const MatmulDescriptor& d, const Cut& cut, std::vector<Pipeline> pipelines, bool packs)
+  OneDnnMatmul(const MatmulDescriptor& d, const MatmulCut& cut, std::vector<Pipeline> pipelines, bool packs)
       : MatmulStep(d), cut_(cut), pool_(std::move(pipelines)), packs_(packs) {
     element_ = static_cast<std::int64_t>(byte_size(d.dtype));
     all_ = cut.batches > 0 ? d.batch : cut.by_rows ? d.m : d.n;
     extent_ = cut.batches > 0 ? cut.batches : cut.part;
-    units_a_product_ = cut.batches > 0 ? ceil_div(d.batch, cut.batches) : cut.parts;
+    units_a_product_ = cut.batches > 0 ? ir::ceil_div(d.batch, cut.batches) : cut.parts;
   }
 
   Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override {
@@ -138,7 +137,7 @@ class OneDnnMatmul final : public MatmulStep {
     return static_cast<const std::byte*>(base) + elements * element_;
   }
 
-  const Cut cut_;
+  const MatmulCut cut_;
   const SessionPool pool_;
   const bool packs_;
   std::int64_t element_, all_, extent_, units_a_product_;
@@ -156,7 +155,7 @@ std::optional<ContractionPlan> plan_onednn_matmul(const MatmulDescriptor& descri
   const auto type = onednn_type(d.dtype);
   if (!type || !supported(d) || (d.dtype == DType::bf16 && isa != Isa::avx512)) return std::nullopt;
   const OneOpenMpThread one;
-  const Cut cut = cut_matmul(d, isa);
+  const MatmulCut cut = cut_matmul(d, isa);
   if (cut.batches > 0 && d.y_batch_stride == 0) return std::nullopt;
   // A layout of the library's choice, where all panels of the one y share it.
   const bool packs = d.y_is_constant && d.batch == 1 && (cut.by_rows || cut.parts == 1);
@@ -179,7 +178,7 @@ std::optional<ContractionPlan> plan_onednn_matmul(const MatmulDescriptor& descri
   const bool reorders = packs && pipelines[0].packs_weights();
   ContractionPlan plan;
   plan.body = std::make_shared<OneDnnMatmul>(d, cut, std::move(pipelines), reorders);
-  plan.units = ceil_div(all, extent) * (cut.batches > 0 ? 1 : d.batch);
+  plan.units = ir::ceil_div(all, extent) * (cut.batches > 0 ? 1 : d.batch);
   plan.engine = "onednn";
   if (cut.batches > 0) {
     plan.rows_per_unit = cut.batches * d.m;

@@ -10,7 +10,7 @@ namespace {
 
 using ir::Op;
 
-constexpr std::int64_t kBlock = 256;
+constexpr std::int64_t kColumns = 256;
 
 /// A step over lines: [outer, extent, inner], elements of one line `inner` apart.
 class LineStep : public NodeStep {
@@ -22,18 +22,18 @@ class LineStep : public NodeStep {
     outer_ = ir::product(shape.dims(), 0, axis);
     extent_ = shape[axis];
     inner_ = ir::product(shape.dims(), axis + 1, shape.size());
-    blocks_ = (inner_ + kBlock - 1) / kBlock;
+    blocks_ = (inner_ + kColumns - 1) / kColumns;
   }
   std::int64_t units() const { return outer_ * blocks_; }
-  std::int64_t elements_per_unit() const { return extent_ * std::min(inner_, kBlock); }
+  std::int64_t elements_per_unit() const { return extent_ * std::min(inner_, kColumns); }
 
  protected:
   struct Unit {
     std::int64_t outer, first, lines;
   };
   Unit At(std::int64_t unit) const {
-    const std::int64_t first = unit % blocks_ * kBlock;
-    return {unit / blocks_, first, std::min(kBlock, inner_ - first)};
+    const std::int64_t first = unit % blocks_ * kColumns;
+    return {unit / blocks_, first, std::min(kColumns, inner_ - first)};
   }
 
   std::int64_t outer_ = 1, extent_ = 1, inner_ = 1, blocks_ = 1;
@@ -87,7 +87,7 @@ class ArgStep final : public LineStep {
 
   template <bool kMaximum, class T>
   void Lines(const T* x, std::int64_t lines, std::int64_t* best) const {
-    T leader[kBlock];
+    T leader[kColumns];
     for (std::int64_t i = 0; i < lines; ++i) leader[i] = x[i], best[i] = 0;
     for (std::int64_t k = 1; k < extent_; ++k) {
       const T* row = x + k * inner_;
@@ -133,7 +133,7 @@ class CumulativeStep final : public LineStep {
     const DType dtype = operand_types_[0].dtype;
     const auto bytes = static_cast<std::int64_t>(byte_size(dtype));
     const ReductionLoops& loops = host_tile_loops().Reduction(ReductionOp(), dtype);
-    alignas(64) std::byte running[kBlock * 8];
+    alignas(64) std::byte running[kColumns * 8];
     for (std::int64_t n = 0; n < extent_; ++n) {
       const std::int64_t at = (start + (backward_ ? extent_ - 1 - n : n) * inner_) * bytes;
       const std::byte* x = In<std::byte>(context, 0) + at;

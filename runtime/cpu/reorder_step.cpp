@@ -12,7 +12,7 @@ namespace leat::runtime::cpu {
 namespace {
 
 constexpr std::size_t kVectorBytes = 16;
-constexpr std::int64_t kPiece = 4096;  // places of the plane in a unit
+constexpr std::int64_t kPlaces = 4096;  // places of the plane in a unit
 
 template <class U>
 struct VectorOf {
@@ -82,11 +82,11 @@ class ReorderStep final : public NodeStep {
     channels_ = dense[1];
     plane_ = ir::product(dense.dims(), 2, dense.size());
     blocks_ = (channels_ + block_ - 1) / block_;
-    pieces_ = (plane_ + kPiece - 1) / kPiece;
+    pieces_ = (plane_ + kPlaces - 1) / kPlaces;
   }
   std::int64_t units() const { return batch_ * blocks_ * pieces_; }
   double unit_ns() const {  // 8 bytes a ns from cache to cache, in and out together, on Zen 3
-    return 20 + 0.25 * static_cast<double>(std::min(plane_, kPiece) * block_) *
+    return 20 + 0.25 * static_cast<double>(std::min(plane_, kPlaces) * block_) *
                     static_cast<double>(byte_size(node_.type().dtype));
   }
   std::string ToString() const override { return "reorder " + node_.attrs().string(ir::Attr::layout); }
@@ -106,7 +106,7 @@ class ReorderStep final : public NodeStep {
   void Move(const StepContext& context, std::int64_t begin, std::int64_t end) const {
     for (std::int64_t u = begin; u < end; ++u) {
       const std::int64_t image = u / (blocks_ * pieces_), k = u / pieces_ % blocks_;
-      const std::int64_t first = u % pieces_ * kPiece, count = std::min(kPiece, plane_ - first);
+      const std::int64_t first = u % pieces_ * kPlaces, count = std::min(kPlaces, plane_ - first);
       const std::int64_t dense = (image * channels_ + k * block_) * plane_ + first;
       const std::int64_t blocked = ((image * blocks_ + k) * plane_ + first) * block_;
       const std::int64_t there = std::min(block_, channels_ - k * block_);

@@ -8,7 +8,7 @@
 namespace leat::runtime::cpu {
 namespace {
 
-constexpr std::int64_t kBlock = 32;
+constexpr std::int64_t kSide = 32;
 
 class TransposeStep final : public NodeStep {
  public:
@@ -39,14 +39,14 @@ class TransposeStep final : public NodeStep {
       const auto minor = std::find_if(dims_.begin(), dims_.end(), [](const Dim& d) { return d.from == 1; });
       rows_ = *minor;
       dims_.erase(minor);
-      blocks_ = (rows_.extent + kBlock - 1) / kBlock;
+      blocks_ = (rows_.extent + kSide - 1) / kSide;
     }
     units_ = blocks_;
     for (const Dim& d : dims_) units_ *= d.extent;
   }
   std::int64_t units() const { return units_; }
   double unit_ns() const {
-    return 5 + 0.6 * static_cast<double>(columns_.extent * std::min(kBlock, rows_.extent));
+    return 5 + 0.6 * static_cast<double>(columns_.extent * std::min(kSide, rows_.extent));
   }
 
   Status Run(StepContext& context, std::int64_t begin, std::int64_t end) const override {
@@ -76,16 +76,16 @@ class TransposeStep final : public NodeStep {
         from += i * dims_[d].from;
         to += i * dims_[d].to;
       }
-      const std::int64_t row = u % blocks_ * kBlock;
-      const std::int64_t rows = std::min(kBlock, rows_.extent - row);
+      const std::int64_t row = u % blocks_ * kSide;
+      const std::int64_t rows = std::min(kSide, rows_.extent - row);
       from += row * rows_.from;
       to += row * rows_.to;
       if (columns_.from == 1) {
         std::memcpy(to, from, static_cast<std::size_t>(columns_.extent) * sizeof(U));
         continue;
       }
-      for (std::int64_t c = 0; c < columns_.extent; c += kBlock) {
-        const std::int64_t last = std::min(c + kBlock, columns_.extent);
+      for (std::int64_t c = 0; c < columns_.extent; c += kSide) {
+        const std::int64_t last = std::min(c + kSide, columns_.extent);
         for (std::int64_t r = 0; r < rows; ++r) {
           for (std::int64_t j = c; j < last; ++j) to[r * rows_.to + j] = from[j * columns_.from + r];
         }

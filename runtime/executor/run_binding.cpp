@@ -12,8 +12,7 @@
 namespace leat::runtime {
 namespace {
 
-constexpr std::uint32_t kNone = ~0u;
-enum Gate : std::uint8_t { unknown = 0, closed = 1, open = 2 };
+enum Gate : std::uint8_t { kUnknown = 0, kClosed = 1, kOpen = 2 };
 
 Status mismatch(std::string message) { return Status(Code::invalid_argument, std::move(message)); }
 
@@ -76,7 +75,7 @@ Status RunState::Prepare() {
   }
   gate_count_ = static_cast<std::uint32_t>(request.inputs.size());
   gates_.reset(new std::atomic<std::uint8_t>[gate_count_]);
-  for (std::uint32_t i = 0; i < gate_count_; ++i) gates_[i].store(unknown, std::memory_order_relaxed);
+  for (std::uint32_t i = 0; i < gate_count_; ++i) gates_[i].store(kUnknown, std::memory_order_relaxed);
   for (std::uint32_t i = 0; i < gate_count_; ++i) {
     request.inputs[i]->OnDone([run = Ref<RunState>::Share(this), i](Value&) { run->InputDone(i); });
   }
@@ -241,19 +240,19 @@ void RunState::BindInputs() {
       continue;
     }
     if (g.input_edges[i] == g.input_edges[i + 1]) {  // nobody reads it: the run may end before it is there
-      gates_[i].store(open, std::memory_order_release);
+      gates_[i].store(kOpen, std::memory_order_release);
       continue;
     }
     // The readers wait for one more event; then the gate may be found open already.
     for (std::uint32_t e = g.input_edges[i]; e < g.input_edges[i + 1]; ++e) {
       pending[g.edges[e]].fetch_add(1, std::memory_order_relaxed);
     }
-    std::uint8_t expected = unknown;
+    std::uint8_t expected = kUnknown;
     const bool shut =
-        !failed() && gates_[i].compare_exchange_strong(expected, closed, std::memory_order_seq_cst);
+        !failed() && gates_[i].compare_exchange_strong(expected, kClosed, std::memory_order_seq_cst);
     if (shut) continue;
-    const bool there = expected == open || request.inputs[i]->done();
-    gates_[i].store(open, std::memory_order_relaxed);
+    const bool there = expected == kOpen || request.inputs[i]->done();
+    gates_[i].store(kOpen, std::memory_order_relaxed);
     if (there) ResolveInput(i);
     for (std::uint32_t e = g.input_edges[i]; e < g.input_edges[i + 1]; ++e) {
       pending[g.edges[e]].fetch_sub(1, std::memory_order_relaxed);
@@ -263,12 +262,12 @@ void RunState::BindInputs() {
 }
 
 void RunState::InputDone(std::uint32_t input) {
-  const std::uint8_t was = gates_[input].exchange(open, std::memory_order_acq_rel);
-  if (was == unknown) {
+  const std::uint8_t was = gates_[input].exchange(kOpen, std::memory_order_acq_rel);
+  if (was == kUnknown) {
     if (!core_->closed.load(std::memory_order_acquire)) core_->Kick();
     return;
   }
-  if (was != closed) return;
+  if (was != kClosed) return;
   ResolveInput(input);
   ReleaseReaders(input);
 }
@@ -287,8 +286,8 @@ void RunState::ReleaseReaders(std::uint32_t input) {
 
 void RunState::OpenGates() {
   for (std::uint32_t i = 0; i < gate_count_; ++i) {
-    std::uint8_t expected = closed;
-    if (gates_[i].compare_exchange_strong(expected, open, std::memory_order_seq_cst)) ReleaseReaders(i);
+    std::uint8_t expected = kClosed;
+    if (gates_[i].compare_exchange_strong(expected, kOpen, std::memory_order_seq_cst)) ReleaseReaders(i);
   }
 }
 

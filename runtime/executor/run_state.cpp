@@ -12,12 +12,6 @@
 #include "runtime/engine/futex.h"
 
 namespace leat::runtime {
-namespace {
-
-constexpr std::uint32_t kNone = ~0u;
-
-}  // namespace
-
 RunState::RunState(std::shared_ptr<EngineCore> core, RunRequest r, std::uint64_t id)
     : request(std::move(r)), core_(std::move(core)), id_(id) {
   reserved_bytes = request.reserve_bytes;

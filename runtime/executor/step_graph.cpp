@@ -6,7 +6,6 @@
 namespace leat::runtime {
 namespace {
 
-constexpr std::uint32_t kNone = ~0u;
 constexpr std::uint32_t kTreeArity = 16;
 // A step of at least this length publishes the other ready steps first: stealing one costs 0.13-0.5 us.
 constexpr double kHeavyNs = 2000;

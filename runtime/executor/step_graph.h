@@ -19,6 +19,7 @@
 
 namespace leat::runtime {
 
+inline constexpr std::uint32_t kNone = ~0u;            // no step, output or slot
 inline constexpr std::uint32_t kSingle = 0x80000000u;  // on an edge: in-degree 1
 inline constexpr std::uint32_t kStepMask = 0x7fffffffu;
 /// The edge to `end` where several steps are last: those are counted, not released one by one.

@@ -75,8 +75,6 @@ class Walker {
   }
 
  private:
-  static constexpr std::uint32_t kNone = ~0u;
-
   void Load(RunState& run, Item item) {
     run_ = &run;
     context_.run = &run;

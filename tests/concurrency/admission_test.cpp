@@ -11,7 +11,7 @@ namespace {
 using State = Value::State;
 using testing::HasSubstr;
 
-std::unique_ptr<Engine> make(EngineOptions options) {
+std::unique_ptr<Engine> make_checked(EngineOptions options) {
   if (!options.allocator) options.allocator = std::make_shared<CheckingAllocator>();
   return Engine::Create(std::move(options)).value();
 }
@@ -39,11 +39,11 @@ INSTANTIATE_TEST_SUITE_P(Workers, AdmissionTest, testing::Values(1, 2, 8));
 TEST_P(AdmissionTest, ChainsFromManyFrontendsFinishAtTinyLimits) {
   for (const std::int64_t max_bytes : {std::int64_t{1}, std::int64_t{2000}, std::int64_t{5000}}) {
     for (const int max_runs : {1, 3, 40}) {
-      auto engine = make({.workers = GetParam(),
-                          .max_bytes_in_flight = max_bytes,
-                          .max_runs_in_flight = max_runs,
-                          .spin_us = 0,
-                          .always_concurrent = max_runs == 3});
+      auto engine = make_checked({.workers = GetParam(),
+                                  .max_bytes_in_flight = max_bytes,
+                                  .max_runs_in_flight = max_runs,
+                                  .spin_us = 0,
+                                  .always_concurrent = max_runs == 3});
       const auto small = make_increment(100), large = make_increment(3000);
       std::vector<std::thread> frontends;
       for (int t = 0; t < 6; ++t) {
@@ -73,7 +73,7 @@ TEST_P(AdmissionTest, ChainsFromManyFrontendsFinishAtTinyLimits) {
 }
 
 TEST_P(AdmissionTest, ContinuationsMaySubmitAtTheBound) {
-  auto engine = make({.workers = GetParam(), .max_bytes_in_flight = 10, .max_runs_in_flight = 1});
+  auto engine = make_checked({.workers = GetParam(), .max_bytes_in_flight = 10, .max_runs_in_flight = 1});
   const auto program = make_increment(100);
   std::atomic<int> depth{0};
   std::function<void()> next = [&] {
@@ -88,7 +88,7 @@ TEST_P(AdmissionTest, ContinuationsMaySubmitAtTheBound) {
 }
 
 TEST_P(AdmissionTest, TrySubmitSaysNo) {
-  auto engine = make({.workers = GetParam(), .max_bytes_in_flight = 1000, .max_runs_in_flight = 8});
+  auto engine = make_checked({.workers = GetParam(), .max_bytes_in_flight = 1000, .max_runs_in_flight = 8});
   const auto program = make_increment(700);
   const Ref<Value> gate = Value::Pending(), first = Value::Pending(), second = Value::Pending();
   auto run = engine->TrySubmit({.program = program, .inputs = {gate}, .outputs = {first}});
@@ -108,7 +108,7 @@ TEST_P(AdmissionTest, TrySubmitSaysNo) {
 }
 
 TEST_P(AdmissionTest, ARunOverTheMemoryLimitFailsAndSaysTheSizes) {
-  auto engine = make({.workers = GetParam(), .memory_limit = 100'000});
+  auto engine = make_checked({.workers = GetParam(), .memory_limit = 100'000});
   const Ref<Value> y = Value::Pending();
   const auto run =
       engine->Submit({.program = make_increment(200'000), .inputs = {ready_i64(*engine, 1)}, .outputs = {y}});
@@ -120,7 +120,7 @@ TEST_P(AdmissionTest, ARunOverTheMemoryLimitFailsAndSaysTheSizes) {
 }
 
 TEST_P(AdmissionTest, RunsWaitForMemoryThatOthersHold) {
-  auto engine = make({.workers = GetParam(), .memory_limit = 40'000, .always_concurrent = true});
+  auto engine = make_checked({.workers = GetParam(), .memory_limit = 40'000, .always_concurrent = true});
   const auto program = make_increment(20'000);
   std::vector<Ref<Value>> values;
   for (int k = 0; k < 12; ++k) {
@@ -139,7 +139,7 @@ TEST_P(AdmissionTest, AllocationFailureAtAnyPointFailsTheRunAndLeaksNothing) {
   const RandomProgram r = make_random_program(5, 30, 1, {}, 50);
   for (std::int64_t at = 0; at < 40; ++at) {
     const auto allocator = std::make_shared<CheckingAllocator>();
-    auto engine = make({.workers = GetParam(), .allocator = allocator});
+    auto engine = make_checked({.workers = GetParam(), .allocator = allocator});
     const Ref<Value> x = ready_i64(*engine, 3);
     allocator->fail_at = at;
     const auto outputs = pending_values(r.output_steps.size());

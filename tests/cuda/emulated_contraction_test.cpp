@@ -1,19 +1,11 @@
 // Products, convolutions and attention on the emulated GPU: exact, in every dtype.
+#include "tests/cuda/all_of.h"
 #include "tests/cuda/emulated_op.h"
 
 namespace leat::emulator {
 namespace {
 
 using Integers = std::vector<std::int64_t>;
-
-std::vector<DType> dtypes_of(Op op) {
-  std::vector<DType> all;
-  for (int t = 0; t < kDTypeCount; ++t) {
-    const DType dtype = runtime::dtype_at(t);
-    if (ir::accepts(ir::op_info(op).types, dtype)) all.push_back(dtype);
-  }
-  return all;
-}
 
 OpCase dot(DType dtype, Shape x, Shape y, Integers batch_x, Integers batch_y, Integers contract_x,
            Integers contract_y) {

@@ -1,4 +1,5 @@
 // Map kernels on the emulated GPU: every op and dtype, sizes, strides, transposes, faults, random bits.
+#include "tests/cuda/all_of.h"
 #include "tests/cuda/emulated_case.h"
 
 namespace leat::emulator {
@@ -42,13 +43,6 @@ TEST_P(EmulatedElementwise, HasTheBitsOfTheMeaning) {
   }
 }
 
-std::vector<Op> elementwise_ops() {
-  std::vector<Op> ops;
-  for (const ir::OpInfo& info : ir::all_ops()) {
-    if (info.elementwise()) ops.push_back(info.op);
-  }
-  return ops;
-}
 INSTANTIATE_TEST_SUITE_P(All, EmulatedElementwise, ::testing::ValuesIn(elementwise_ops()),
                          [](const auto& info) { return std::string(ir::name(info.param)); });
 

@@ -1,19 +1,11 @@
 // Windows, running reductions and arg-reductions on the emulated GPU.
+#include "tests/cuda/all_of.h"
 #include "tests/cuda/emulated_op.h"
 
 namespace leat::emulator {
 namespace {
 
 using Integers = std::vector<std::int64_t>;
-
-std::vector<DType> dtypes_of(Op op) {
-  std::vector<DType> all;
-  for (int t = 0; t < kDTypeCount; ++t) {
-    const DType dtype = runtime::dtype_at(t);
-    if (ir::accepts(ir::op_info(op).types, dtype)) all.push_back(dtype);
-  }
-  return all;
-}
 
 TEST(EmulatedWindow, KindsShapesAndPadding) {
   Random random(1);

@@ -1,14 +1,9 @@
 // sort, top_k and scatter on the emulated GPU.
+#include "tests/cuda/all_of.h"
 #include "tests/cuda/emulated_op.h"
 
 namespace leat::emulator {
 namespace {
-
-std::vector<DType> all_dtypes() {
-  std::vector<DType> all;
-  for (int t = 0; t < kDTypeCount; ++t) all.push_back(runtime::dtype_at(t));
-  return all;
-}
 
 class EmulatedSort : public ::testing::TestWithParam<DType> {};
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "tests/cuda/all_of.h"
 #include "tests/cuda/emulated_op.h"
 #include "tests/cuda/ptx_text.h"
 
@@ -118,11 +119,6 @@ TEST_P(OpPtx, Links) {
   }
 }
 
-std::vector<DType> all_dtypes() {
-  std::vector<DType> all;
-  for (int t = 0; t < kDTypeCount; ++t) all.push_back(runtime::dtype_at(t));
-  return all;
-}
 INSTANTIATE_TEST_SUITE_P(All, OpPtx, ::testing::ValuesIn(all_dtypes()),
                          [](const auto& info) { return std::string(name(info.param)); });
 

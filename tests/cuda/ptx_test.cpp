@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "tests/cuda/all_of.h"
 #include "tests/cuda/emulated_case.h"
 #include "tests/cuda/ptx_text.h"
 
@@ -94,13 +95,6 @@ TEST_P(PtxElementwise, RoundsAsIeeeSays) {
   }
 }
 
-std::vector<Op> elementwise_ops() {
-  std::vector<Op> ops;
-  for (const ir::OpInfo& info : ir::all_ops()) {
-    if (info.elementwise()) ops.push_back(info.op);
-  }
-  return ops;
-}
 INSTANTIATE_TEST_SUITE_P(All, PtxElementwise, ::testing::ValuesIn(elementwise_ops()),
                          [](const auto& info) { return std::string(ir::name(info.param)); });
 
@@ -181,11 +175,6 @@ TEST_P(PtxAssembles, AndLinks) {
   expect_taken(linker, GetParam());
 }
 
-std::vector<DType> all_dtypes() {
-  std::vector<DType> all;
-  for (int t = 0; t < kDTypeCount; ++t) all.push_back(runtime::dtype_at(t));
-  return all;
-}
 INSTANTIATE_TEST_SUITE_P(All, PtxAssembles, ::testing::ValuesIn(all_dtypes()),
                          [](const auto& info) { return std::string(name(info.param)); });
 

@@ -7,21 +7,12 @@
 #include <limits>
 
 #include "leat/leat.h"
+#include "tests/errors/status_of.h"
 
 namespace leat {
 namespace {
 
 using ::testing::HasSubstr;
-
-template <class F>
-Status status_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.status();
-  }
-  return {};
-}
 
 TEST(Sizes, WhatOverflowsIsRefusedAtItsLine) {
   const std::int64_t huge = std::int64_t{1} << 62;

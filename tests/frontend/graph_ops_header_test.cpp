@@ -15,7 +15,7 @@
 namespace leat {
 namespace {
 
-constexpr std::string_view kOpening =
+constexpr std::string_view kGraphOpsOpening =
     R"(// GraphBuilder::Add with a function for each op: operands and attributes have names and types, so that a
 // compiler and an editor know them. Generated from the op table (ir/ops.def): tests/frontend/
 // graph_ops_header_test.cpp compares this file with the table, and writes it anew with LEAT_UPDATE=1.
@@ -138,8 +138,8 @@ std::string function_of(const ir::OpInfo& info) {
   return text + "}\n";
 }
 
-std::string generate() {
-  std::string text(kOpening);
+std::string generate_graph_ops() {
+  std::string text(kGraphOpsOpening);
   for (const ir::OpInfo& info : ir::all_ops()) {
     // Inputs and constants have functions of their own; fused nodes are the compiler's.
     if (info.op == ir::Op::parameter || info.op == ir::Op::constant || info.op == ir::Op::fused) continue;
@@ -150,11 +150,11 @@ std::string generate() {
 
 TEST(GraphOpsHeader, MatchesTheTable) {
   const std::string path = LEAT_SOURCE_DIR "/include/leat/graph_ops.h";
-  if (std::getenv("LEAT_UPDATE") != nullptr) std::ofstream(path) << generate();
+  if (std::getenv("LEAT_UPDATE") != nullptr) std::ofstream(path) << generate_graph_ops();
   std::ifstream in(path);
   std::stringstream have;
   have << in.rdbuf();
-  EXPECT_EQ(have.str(), generate());
+  EXPECT_EQ(have.str(), generate_graph_ops());
 }
 
 TEST(GraphOpsHeader, BuildsGraphs) {

@@ -15,7 +15,7 @@ namespace {
 
 using Integers = std::vector<std::int64_t>;
 
-struct Case {
+struct ReferenceCase {
   std::string text, function;
   std::map<std::string, std::string> options;
   double tolerance = 0;
@@ -55,9 +55,9 @@ Tensor read_tensor(std::istringstream& in) {
   return all;
 }
 
-std::vector<Case> read_cases() {
+std::vector<ReferenceCase> read_cases() {
   std::ifstream file(LEAT_SOURCE_DIR "/tests/frontend/reference/nn_cases.txt");
-  std::vector<Case> cases;
+  std::vector<ReferenceCase> cases;
   for (std::string line; std::getline(file, line);) {
     std::istringstream in(line);
     std::string kind, word;
@@ -81,7 +81,7 @@ std::vector<Case> read_cases() {
   return cases;
 }
 
-Tensor call(const Case& c) {
+Tensor call(const ReferenceCase& c) {
   const std::string& f = c.function;
   const Tensor x = c.input(0);
   const int axis = static_cast<int>(c.number("axis", -1));
@@ -133,9 +133,9 @@ TEST(NnReference, AgreesWithNumPyAndSciPy) {
   // Kernels are not what this is about: tiles need no compile time.
   Context context({.tier = Tier::tiles});
   const Context::Scope scope(context);
-  const std::vector<Case> cases = read_cases();
+  const std::vector<ReferenceCase> cases = read_cases();
   EXPECT_GE(cases.size(), 100u);
-  for (const Case& c : cases) {
+  for (const ReferenceCase& c : cases) {
     SCOPED_TRACE(c.text);
     const Tensor got = call(c);
     ASSERT_EQ(got.dtype(), c.input(0).dtype());

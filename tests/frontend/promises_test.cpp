@@ -9,22 +9,13 @@
 #include <type_traits>
 
 #include "leat/leat.h"
+#include "tests/errors/status_of.h"
 
 namespace leat {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-template <class F>
-Status status_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.status();
-  }
-  return {};
-}
 
 static_assert(!std::is_constructible_v<bool, Tensor>, "a Tensor is no condition");
 static_assert(std::is_same_v<decltype(std::declval<Tensor>() == std::declval<Tensor>()), Tensor>);

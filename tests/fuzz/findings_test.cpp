@@ -21,7 +21,7 @@ struct Target {
 constexpr Target kTargets[] = {
     {"onnx", fuzz_onnx}, {"text", fuzz_text}, {"npy", fuzz_npy}, {"cache", fuzz_cache}};
 
-class Findings : public testing::TestWithParam<Target> {};
+class Findings : public ::testing::TestWithParam<Target> {};
 
 TEST_P(Findings, AreMended) {
   std::size_t count = 0;
@@ -36,7 +36,7 @@ TEST_P(Findings, AreMended) {
   EXPECT_GT(count, 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Of, Findings, testing::ValuesIn(kTargets),
+INSTANTIATE_TEST_SUITE_P(Of, Findings, ::testing::ValuesIn(kTargets),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace

@@ -40,7 +40,7 @@ std::vector<T> apply(Op op, std::vector<std::vector<T>> operands) {
 }
 
 template <class H>
-bool same(H a, H b) {
+bool same_half(H a, H b) {
   const float x = static_cast<float>(a), y = static_cast<float>(b);
   return (std::isnan(x) && std::isnan(y)) || a.bits == b.bits;
 }
@@ -116,11 +116,11 @@ TYPED_TEST(Half, EveryValueThroughEveryUnaryOp) {
     const std::vector<H> y = apply<H>(f.op, {x});
     const std::vector<float> single = apply<float>(f.op, {wide});
     for (std::size_t i = 0; i < x.size(); ++i) {
-      ASSERT_TRUE(same(y[i], H(single[i]))) << name(f.op) << " of " << wide[i];
+      ASSERT_TRUE(same_half(y[i], H(single[i]))) << name(f.op) << " of " << wide[i];
       if (!f.truth) continue;
       const double r = f.truth(wide[i]), got = static_cast<float>(y[i]);
       if (!std::isfinite(r) || !std::isfinite(got) || r == 0) {
-        ASSERT_TRUE(same(y[i], H(static_cast<float>(r)))) << name(f.op) << " of " << wide[i];
+        ASSERT_TRUE(same_half(y[i], H(static_cast<float>(r)))) << name(f.op) << " of " << wide[i];
         continue;
       }
       int e;
@@ -155,7 +155,7 @@ TYPED_TEST(Half, ArithmeticIsCorrectlyRounded) {
     for (std::size_t i = 0; i < x.size(); ++i) {
       Exact a(x[i]), b(y[i]);
       f(r.get(), a.get(), b.get(), MPFR_RNDN);
-      ASSERT_TRUE(same(got[i], r.Round<H>())) << name(op) << " " << a.AsDouble() << " " << b.AsDouble();
+      ASSERT_TRUE(same_half(got[i], r.Round<H>())) << name(op) << " " << a.AsDouble() << " " << b.AsDouble();
     }
   }
   // fma: also a third operand just outside the product's last bits, where two roundings would show.
@@ -167,7 +167,8 @@ TYPED_TEST(Half, ArithmeticIsCorrectlyRounded) {
   for (std::size_t i = 0; i < x.size(); ++i) {
     Exact a(x[i]), b(y[i]), c(z[i]);
     mpfr_fma(r.get(), a.get(), b.get(), c.get(), MPFR_RNDN);
-    ASSERT_TRUE(same(got[i], r.Round<H>())) << a.AsDouble() << " * " << b.AsDouble() << " + " << c.AsDouble();
+    ASSERT_TRUE(same_half(got[i], r.Round<H>()))
+        << a.AsDouble() << " * " << b.AsDouble() << " + " << c.AsDouble();
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include "ir/meaning/apply.h"
 #include "tests/ir/exact_number.h"
+#include "tests/ir/ulp.h"
 
 namespace leat {
 namespace {
@@ -17,7 +18,7 @@ using ir::Op;
 using Binary = int (*)(mpfr_t, mpfr_srcptr, mpfr_srcptr, mpfr_rnd_t);
 
 template <class T>
-std::vector<T> apply(Op op, std::vector<std::vector<T>> operands) {
+std::vector<T> apply_binary(Op op, std::vector<std::vector<T>> operands) {
   std::vector<const void*> p;
   for (const std::vector<T>& v : operands) p.push_back(v.data());
   std::vector<T> r(operands[0].size());
@@ -25,14 +26,6 @@ std::vector<T> apply(Op op, std::vector<std::vector<T>> operands) {
   EXPECT_TRUE(meaning::apply_elementwise(op, dtype_of<T>(), dtype_of<T>(), p.data(), r.data(),
                                          static_cast<std::int64_t>(r.size()), &fault));
   return r;
-}
-
-template <class T>
-double ulp_of(double r) {
-  using L = std::numeric_limits<T>;
-  int e;
-  std::frexp(r, &e);
-  return std::ldexp(1.0, std::min(std::max(e, L::min_exponent), L::max_exponent) - L::digits);
 }
 
 /// |got - truth| in ulp; 0 where both are infinite or zero alike, infinite where their classes differ.
@@ -52,7 +45,7 @@ double error_in_ulp(T got, Exact& truth) {
 
 template <class T>
 void check(Op op, Binary exact, double limit, const std::vector<T>& x, const std::vector<T>& y) {
-  const std::vector<T> got = apply<T>(op, {x, y});
+  const std::vector<T> got = apply_binary<T>(op, {x, y});
   double worst = 0;
   std::size_t at = 0;
   Exact r;
@@ -128,7 +121,7 @@ TYPED_TEST(Ulp2, SpecialCasesAreThoseOfTheCLibrary) {
   for (T a : values) {
     for (T b : values) x.push_back(a), y.push_back(b);
   }
-  const std::vector<T> powers = apply<T>(Op::pow, {x, y}), angles = apply<T>(Op::atan2, {x, y});
+  const std::vector<T> powers = apply_binary<T>(Op::pow, {x, y}), angles = apply_binary<T>(Op::atan2, {x, y});
   for (std::size_t i = 0; i < x.size(); ++i) {
     const T p = std::pow(x[i], y[i]), a = std::atan2(x[i], y[i]);
     const auto near = [](T got, T want) {
@@ -155,7 +148,7 @@ TYPED_TEST(Ulp2, Erfinv) {
         static_cast<T>(1 - std::ldexp(unit(random) + 0.5, -static_cast<int>(random() % L::digits) - 1)));
     x.push_back(static_cast<T>(std::ldexp(unit(random), -static_cast<int>(random() % 100))));
   }
-  const std::vector<T> got = apply<T>(Op::erfinv, {x});
+  const std::vector<T> got = apply_binary<T>(Op::erfinv, {x});
   double worst = 0, at = 0;
   Exact e, d;
   for (std::size_t i = 0; i < x.size(); ++i) {
@@ -177,7 +170,7 @@ TYPED_TEST(Ulp2, Erfinv) {
   std::printf("erfinv   %s  max %.4f ulp at %a\n", std::string(name(dtype_of<T>())).c_str(), worst, at);
   EXPECT_LE(worst, 2.5) << at;
   const std::vector<T> edges =
-      apply<T>(Op::erfinv, {{T(1), T(-1), T(1.5), L::quiet_NaN(), T(-0.0), -L::infinity()}});
+      apply_binary<T>(Op::erfinv, {{T(1), T(-1), T(1.5), L::quiet_NaN(), T(-0.0), -L::infinity()}});
   EXPECT_EQ(edges[0], L::infinity());
   EXPECT_EQ(edges[1], -L::infinity());
   EXPECT_TRUE(std::isnan(edges[2]) && std::isnan(edges[3]) && std::isnan(edges[5]));

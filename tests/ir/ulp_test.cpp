@@ -5,6 +5,8 @@
 // them. By default ~100,000 inputs a function are drawn (bit patterns of all magnitudes, the function's busy
 // range, edges); LEAT_LONG=1 in the environment runs all 2^32 f32 inputs of every unary function and prints
 // the table.
+#include "tests/ir/ulp.h"
+
 #include <gtest/gtest.h>
 #include <mpfr.h>
 
@@ -80,16 +82,6 @@ void apply(Op op, const std::vector<T>& x, std::vector<T>& y) {
   y.resize(x.size());
   ASSERT_TRUE(meaning::apply_elementwise(op, dtype_of<T>(), dtype_of<T>(), in, y.data(),
                                          static_cast<std::int64_t>(x.size()), &fault));
-}
-
-/// The unit in the last place of an f32 (or f64) result near r.
-template <class T>
-double ulp_of(double r) {
-  using L = std::numeric_limits<T>;
-  int e;
-  std::frexp(r, &e);
-  e = std::min(std::max(e, L::min_exponent), L::max_exponent);
-  return std::ldexp(1.0, e - L::digits);
 }
 
 struct Worst {

@@ -12,7 +12,7 @@ namespace {
 
 using Integers = std::vector<std::int64_t>;
 
-Type f32(Shape shape) { return {DType::f32, std::move(shape)}; }
+Type f32_type(Shape shape) { return {DType::f32, std::move(shape)}; }
 
 Graph good() {
   return *parse(R"(graph @f(%x: f32[n,3], %y: f32[n,3]) -> (f32[n,3]) {
@@ -94,7 +94,7 @@ TEST(Verifier, Parameters) {
   EXPECT_EQ(verify(g).message(), "parameter 1 of @f has no name [C51]");
   g = good();
   Node node;
-  node.results.push_back(f32({}));
+  node.results.push_back(f32_type({}));
   g.AddUnchecked(node);
   EXPECT_EQ(verify(g).message(), "@f has 3 parameter nodes and lists 2 [C51]");
 }
@@ -119,11 +119,11 @@ TEST(Verifier, Subgraphs) {
   auto sub = std::make_shared<Graph>(good());
   sub->nodes[3].inputs[0] = {8, 0};
   Graph g("main");
-  const Value x = g.AddParameter("x", f32({2, 3}));
+  const Value x = g.AddParameter("x", f32_type({2, 3}));
   Node node;
   node.op = Op::fused;
   node.inputs = {x, x};
-  node.results.push_back(f32({2, 3}));
+  node.results.push_back(f32_type({2, 3}));
   node.attributes =
       std::make_shared<const Attributes>(Attributes{{Attr::body, std::shared_ptr<const Graph>(sub)}});
   g.AddUnchecked(node);
@@ -136,7 +136,7 @@ Graph nest(int levels) {
   std::shared_ptr<const Graph> inner = std::make_shared<const Graph>(*parse("%x: f32[2]\n%0 = neg %x"));
   for (int i = 0; i < levels; ++i) {
     Graph g("g" + std::to_string(i));
-    const Value x = g.AddParameter("x", f32({2}));
+    const Value x = g.AddParameter("x", f32_type({2}));
     const Value y = *g.Add(Op::fused, {x}, {{Attr::body, inner}});
     g.outputs = {*g.Add(Op::fused, {y}, {{Attr::body, inner}})};
     inner = std::make_shared<const Graph>(std::move(g));
@@ -247,7 +247,7 @@ TEST(BindSymbols, Errors) {
 
 TEST(BindSymbols, SharedSubgraphsAreBoundOnce) {
   Graph g("main");
-  const Value x = g.AddParameter("x", f32({2}));
+  const Value x = g.AddParameter("x", f32_type({2}));
   auto inner = std::make_shared<const Graph>(nest(63));
   g.outputs = {*g.Add(Op::fused, {x}, {{Attr::body, std::shared_ptr<const Graph>(inner)}})};
   StatusOr<Graph> result = bind_symbols(g, {});

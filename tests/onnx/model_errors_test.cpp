@@ -24,11 +24,11 @@ namespace fs = std::filesystem;
 using namespace test;  // NOLINT: the builders
 using ::testing::HasSubstr;
 
-std::span<const std::byte> bytes_of(const std::string& s) { return std::as_bytes(std::span(s)); }
+std::span<const std::byte> model_bytes(const std::string& s) { return std::as_bytes(std::span(s)); }
 
 // Loads and runs on ones of the declared (static) shapes; the first error.
 Status run(const std::string& bytes, LoadOptions options = {}) {
-  StatusOr<Model> model = load(bytes_of(bytes), options);
+  StatusOr<Model> model = load(model_bytes(bytes), options);
   if (!model.ok()) return model.status();
   std::map<std::string, Tensor> inputs;
   for (const ValueInfo& v : model->inputs()) {
@@ -63,7 +63,7 @@ struct BadModel {
   const char* message;
 };
 
-class Bad : public testing::TestWithParam<BadModel> {};
+class Bad : public ::testing::TestWithParam<BadModel> {};
 
 TEST_P(Bad, IsAStatusThatNamesTheNode) {
   const Status s = run(GetParam().bytes);
@@ -82,7 +82,7 @@ const Message kRecursive = function("F", "mine", {"a"}, {"b"}, {}, {node("F", {"
 
 INSTANTIATE_TEST_SUITE_P(
     Models, Bad,
-    testing::Values(
+    ::testing::Values(
         BadModel{"no_graph", Message().Int(1, 8).bytes(), Code::data_loss, "it has no graph"},
         BadModel{"empty", "", Code::data_loss, "it has no graph"},
         BadModel{"text", "this is no model", Code::data_loss, "not a valid ONNX file"},
@@ -219,7 +219,7 @@ TEST(Bytes, ChangedAnywhereDoNoHarm) {
   EXPECT_GT(errors, 500);
 }
 
-class ExternalData : public testing::Test {
+class ExternalData : public ::testing::Test {
  protected:
   ExternalData() {
     fs::remove_all(root_);
@@ -252,7 +252,8 @@ class ExternalData : public testing::Test {
   }
 
   std::vector<float> value_;
-  const fs::path root_ = fs::path(testing::TempDir()) / ("leat_external_data_" + std::to_string(::getpid()));
+  const fs::path root_ =
+      fs::path(::testing::TempDir()) / ("leat_external_data_" + std::to_string(::getpid()));
 };
 
 TEST_F(ExternalData, LiesBeneathTheModelsFolder) {

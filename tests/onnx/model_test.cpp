@@ -264,7 +264,7 @@ TEST(Faults, NameTheNode) {
 }
 
 TEST(Files, AreMappedAndTheirTensorsBorrowed) {
-  const std::filesystem::path path = std::filesystem::path(testing::TempDir()) / "leat_mapped.onnx";
+  const std::filesystem::path path = std::filesystem::path(::testing::TempDir()) / "leat_mapped.onnx";
   std::ofstream(path, std::ios::binary) << linear_model();
   const Model m = load(path.string()).value();
   EXPECT_THAT(run(m, {leat::tensor<float>({{1, 2}})}).to_vector<float>(), ElementsAre(9, 2, 15));

@@ -21,7 +21,7 @@ namespace {
 using State = Value::State;
 using testing::HasSubstr;
 
-std::unique_ptr<Engine> make(EngineOptions options = {}) {
+std::unique_ptr<Engine> make_engine(EngineOptions options = {}) {
   if (options.workers == 0) options.workers = 2;
   if (!options.allocator) options.allocator = std::make_shared<CheckingAllocator>();
   return Engine::Create(std::move(options)).value();
@@ -49,7 +49,7 @@ TEST(EngineTest, RejectsBadOptions) {
 }
 
 TEST(EngineTest, OutputsMayBeTheCallersAnInputOrAConstant) {
-  auto engine = make();
+  auto engine = make_engine();
   ProgramBuilder b;
   const auto x = b.Input(8), y = b.Output(8), c = b.Constant({42});
   b.Step("add", {x}, {y}, [](StepContext& s, std::int64_t, std::int64_t) {
@@ -75,7 +75,7 @@ TEST(EngineTest, OutputsMayBeTheCallersAnInputOrAConstant) {
 }
 
 TEST(EngineTest, DonatedMemoryIsReusedOnlyIfNobodyElseHoldsIt) {
-  auto engine = make();
+  auto engine = make_engine();
   const auto program = make_add_one(true);
   for (const bool held : {false, true}) {
     Ref<Value> x = ready_i64(*engine, 5);
@@ -91,7 +91,7 @@ TEST(EngineTest, DonatedMemoryIsReusedOnlyIfNobodyElseHoldsIt) {
 }
 
 TEST(EngineTest, BorrowedMemoryIsGivenBackAtRest) {
-  auto engine = make();
+  auto engine = make_engine();
   std::int64_t memory = 3;
   std::atomic<int> deleted{0};
   const Ref<Value> y = Value::Pending();
@@ -104,7 +104,7 @@ TEST(EngineTest, BorrowedMemoryIsGivenBackAtRest) {
 
 TEST(EngineTest, WarmRunsAllocateNoBlocks) {
   const auto allocator = std::make_shared<CheckingAllocator>();
-  auto engine = make({.allocator = allocator});
+  auto engine = make_engine({.allocator = allocator});
   const RandomProgram r = make_random_program(4, 50, 1, {}, 50);
   std::int64_t warm = 0;
   for (int k = 0; k < 20; ++k) {
@@ -119,7 +119,7 @@ TEST(EngineTest, WarmRunsAllocateNoBlocks) {
 }
 
 TEST(EngineTest, VirtualDevicesHaveMemoryOfTheirOwn) {
-  auto engine = make({.cpu_devices = 2});
+  auto engine = make_engine({.cpu_devices = 2});
   constexpr std::int64_t kBytes = 1'000'000;
   ProgramBuilder b;
   const auto x = b.Input(kBytes), far = b.Temporary(kBytes, 1), y = b.Output(kBytes);
@@ -153,7 +153,7 @@ TEST(EngineTest, VirtualDevicesHaveMemoryOfTheirOwn) {
 }
 
 TEST(EngineTest, PreparedRunsWorkInPlaceAndReportFaults) {
-  auto engine = make();
+  auto engine = make_engine();
   auto run = PreparedRun::Create(*engine, make_add_one()).value();
   std::int64_t x = 1, y = 0;
   const void* inputs[] = {&x};
@@ -196,7 +196,7 @@ TEST(EngineTest, StepsSeeTheDefaultFloatingPointMode) {
   });
   const auto program = b.Finish();
   {
-    auto engine = make();
+    auto engine = make_engine();
     ASSERT_TRUE(engine->Submit({.program = program, .outputs = pending_values(1)})->Wait().ok());
     ASSERT_TRUE(engine->RunInline({.program = program, .outputs = pending_values(1)}).ok());
     auto prepared = PreparedRun::Create(*engine, program).value();
@@ -213,7 +213,7 @@ TEST(EngineTest, WhateverAStepThrowsIsAFaultOfARunOnTheCallersThread) {
   ProgramBuilder b;
   const auto y = b.Output(8);
   b.Step("throws", {}, {y}, [](StepContext&, std::int64_t, std::int64_t) -> Status { throw 7; });
-  auto engine = make();
+  auto engine = make_engine();
   auto prepared = PreparedRun::Create(*engine, b.Finish()).value();
   std::int64_t out = 0;
   void* outputs[] = {&out};
@@ -223,7 +223,7 @@ TEST(EngineTest, WhateverAStepThrowsIsAFaultOfARunOnTheCallersThread) {
 }
 
 TEST(EngineTest, TracesStepsRunsAndPlansWithoutOverlap) {
-  auto engine = make({.always_concurrent = true});
+  auto engine = make_engine({.always_concurrent = true});
   const RandomProgram r = make_random_program(4, 40, 0);
   EXPECT_TRUE(engine->TakeTrace().empty());
   engine->SetTracing(true);
@@ -260,7 +260,7 @@ TEST(EngineTest, TracesStepsRunsAndPlansWithoutOverlap) {
 }
 
 TEST(EngineTest, TracesStepsOnTheCallersThread) {
-  auto engine = make();
+  auto engine = make_engine();
   engine->SetTracing(true);
   ASSERT_TRUE(
       engine
@@ -318,7 +318,7 @@ class HostThreads final : public ExecutorHook {
 TEST(EngineTest, RunsOnThreadsOfTheEmbedder) {
   const auto host = std::make_shared<HostThreads>();
   for (int round = 0; round < 5; ++round) {
-    auto engine = make({.workers = 3, .always_concurrent = true, .executor = host});
+    auto engine = make_engine({.workers = 3, .always_concurrent = true, .executor = host});
     const RandomProgram r = make_random_program(4, 200, 0);
     for (int k = 1; k <= 10; ++k) {
       const auto outputs = pending_values(r.output_steps.size());
@@ -335,7 +335,7 @@ TEST(EngineTest, RunsOnThreadsOfTheEmbedder) {
 }
 
 TEST(EngineTest, LowPriorityJobsLeaveAWorkerFree) {
-  auto engine = make({.workers = 2});
+  auto engine = make_engine({.workers = 2});
   std::mutex mutex;
   std::condition_variable changed;
   bool release = false;
@@ -363,7 +363,7 @@ TEST(EngineTest, LowPriorityJobsLeaveAWorkerFree) {
 }
 
 TEST(EngineTest, TheLastOwnerMayBeAContinuation) {
-  auto engine = make();
+  auto engine = make_engine();
   Engine* raw = engine.release();
   std::atomic<bool> gone{false};
   raw->Schedule([&, raw] {
@@ -374,7 +374,7 @@ TEST(EngineTest, TheLastOwnerMayBeAContinuation) {
 }
 
 TEST(EngineTest, AForkedChildGetsAnError) {
-  auto engine = make();
+  auto engine = make_engine();
   const pid_t child = fork();
   if (child == 0) {
     const auto run = engine->Submit({.program = nullptr, .outputs = pending_values(1)});
@@ -390,7 +390,7 @@ TEST(EngineTest, AForkedChildGetsAnError) {
 }
 
 TEST(EngineTest, IdleEnginesUseNoProcessor) {
-  auto engine = make();
+  auto engine = make_engine();
   ASSERT_TRUE(
       engine
           ->RunInline(

@@ -13,7 +13,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-std::int64_t& at(StepContext& c, std::size_t k) { return *static_cast<std::int64_t*>(c.pointers[k]); }
+std::int64_t& number_at(StepContext& c, std::size_t k) { return *static_cast<std::int64_t*>(c.pointers[k]); }
 
 // Two steps that number themselves in the order in which they run: 10 * first + second. With them one of 64
 // units, whose pieces note their order in `pieces`.
@@ -23,13 +23,13 @@ StatusOr<std::int64_t> race(const std::shared_ptr<StepSchedule>& schedule, std::
   ProgramBuilder b;
   const auto first = b.Temporary(8), second = b.Temporary(8), y = b.Output(8), z = b.Output(8);
   const auto number = [&count](StepContext& c, std::int64_t, std::int64_t) {
-    at(c, 0) = ++count;
+    number_at(c, 0) = ++count;
     return Status();
   };
   b.Step("first", {}, {first}, number);
   b.Step("second", {}, {second}, number);
   b.Step("both", {first, second}, {y}, [](StepContext& c, std::int64_t, std::int64_t) {
-    at(c, 2) = 10 * at(c, 0) + at(c, 1);
+    number_at(c, 2) = 10 * number_at(c, 0) + number_at(c, 1);
     return Status();
   });
   b.Step(

@@ -10,10 +10,6 @@
 namespace leat::frontend {
 namespace {
 
-bool is_source(const ViewNode& node) {
-  return node.kind == ViewNode::Kind::parameter || node.kind == ViewNode::Kind::constant;
-}
-
 class Grouping {
  public:
   explicit Grouping(const View& view) : view_(view), inputs_(view.nodes.size()) {
@@ -61,9 +57,9 @@ class Grouping {
         continue;
       }
       const bool fed_by_sources = std::all_of(inputs_[i].begin(), inputs_[i].end(),
-                                              [&](std::uint32_t p) { return is_source(view_.nodes[p]); });
+                                              [&](std::uint32_t p) { return view_.nodes[p].is_source(); });
       const bool stands_for_sources =
-          is_source(node) || node.op == "broadcast" || node.op == "reshape" || node.op == "iota";
+          node.is_source() || node.op == "broadcast" || node.op == "reshape" || node.op == "iota";
       if (readers[i].empty() || !fed_by_sources || !stands_for_sources || node.kind == ViewNode::Kind::output)
         continue;
       const std::int32_t first = result_.of_node[readers[i][0]];
@@ -112,7 +108,7 @@ class Grouping {
   std::size_t Ops(std::int32_t g) const {
     std::size_t count = 0;
     for (const std::int32_t item : result_.groups[g].items) {
-      count += item < 0 ? std::max<std::size_t>(2, Ops(-1 - item)) : !is_source(view_.nodes[item]);
+      count += item < 0 ? std::max<std::size_t>(2, Ops(-1 - item)) : !view_.nodes[item].is_source();
     }
     return count;
   }
@@ -132,7 +128,7 @@ class Grouping {
     }
     std::uint64_t all = 1;
     for (const std::int32_t inner : result_.groups[-1 - item].items) {
-      if (inner >= 0 && is_source(view_.nodes[inner])) continue;
+      if (inner >= 0 && view_.nodes[inner].is_source()) continue;
       all = absl::HashOf(all, Signature(inner));
     }
     return all;
@@ -150,7 +146,7 @@ class Grouping {
     std::vector<std::vector<std::uint32_t>> nodes(count);
     for (std::size_t r = 0; r < count; ++r) {
       for (std::size_t o = 0; o < period; ++o) Flatten(items[begin + r * period + o], &nodes[r]);
-      std::erase_if(nodes[r], [&](std::uint32_t n) { return is_source(view_.nodes[n]); });
+      std::erase_if(nodes[r], [&](std::uint32_t n) { return view_.nodes[n].is_source(); });
       if (nodes[r].size() != nodes[0].size()) return r;
       for (std::size_t i = 0; i < nodes[r].size(); ++i) where[nodes[r][i]] = {r, i};
     }
@@ -175,7 +171,7 @@ class Grouping {
           x.push_back(relation(like, a[k]));
           y.push_back(relation(r, b[k]));
           if (like == 1) continue;
-          if (x.back().first < 0 && !is_source(view_.nodes[a[k]])) from.push_back(a[k]);
+          if (x.back().first < 0 && !view_.nodes[a[k]].is_source()) from.push_back(a[k]);
           if (y.back().first > 0) {
             before.push_back(y.back().second);
             y.back() = {-1, 0};
@@ -207,7 +203,7 @@ class Grouping {
     }
     std::vector<std::ptrdiff_t> change(items.size() + 2, 0);
     for (const auto& [n, i] : item_of) {
-      if (is_source(view_.nodes[n]) || last[n] <= i) continue;
+      if (view_.nodes[n].is_source() || last[n] <= i) continue;
       ++change[i + 1];
       --change[last[n] + 1];
     }
@@ -270,7 +266,7 @@ class Grouping {
     // Sources are no part of a run: they stand where they were made, which is anywhere.
     std::vector<std::int32_t> sources, items;
     for (const std::int32_t item : result_.groups[g].items) {
-      (item >= 0 && is_source(view_.nodes[item]) ? sources : items).push_back(item);
+      (item >= 0 && view_.nodes[item].is_source() ? sources : items).push_back(item);
     }
     for (const std::int32_t item : items) {
       if (item < 0) FindRepeats(-1 - item);
@@ -366,7 +362,7 @@ class Grouping {
     if (instance_of.empty()) return;
     absl::flat_hash_map<std::uint32_t, std::int32_t> reader;  // of a source: the instance, or -1 for several
     for (const ViewEdge& e : view_.edges) {
-      if (!is_source(view_.nodes[e.from])) continue;
+      if (!view_.nodes[e.from].is_source()) continue;
       const auto it = instance_of.find(e.to);
       const std::int32_t inside = it == instance_of.end() ? -1 : it->second;
       const auto [known, is_new] = reader.try_emplace(e.from, inside);
@@ -375,7 +371,7 @@ class Grouping {
     std::vector<std::int32_t>& items = result_.groups[g].items;
     std::vector<std::pair<std::int32_t, std::int32_t>> moved;
     std::erase_if(items, [&](std::int32_t item) {
-      if (item < 0 || !is_source(view_.nodes[item])) return false;
+      if (item < 0 || !view_.nodes[item].is_source()) return false;
       const auto it = reader.find(static_cast<std::uint32_t>(item));
       if (it == reader.end() || it->second < 0) return false;
       moved.emplace_back(it->second, item);

@@ -13,10 +13,6 @@ namespace {
 // Beyond this many nodes a dump is folded by itself, to about so many lines.
 constexpr std::size_t kFoldFrom = 200, kLines = 150;
 
-bool is_source(const ViewNode& node) {
-  return node.kind == ViewNode::Kind::parameter || node.kind == ViewNode::Kind::constant;
-}
-
 bool has_word(const std::string& list, const std::string& word) {
   for (std::size_t begin = 0; begin <= list.size();) {
     const std::size_t end = std::min(list.find(", ", begin), list.size());
@@ -168,7 +164,7 @@ class Selecting {
   }
   void Flatten(std::int32_t item, bool sources, std::vector<std::uint32_t>* to) const {
     if (item >= 0) {
-      if (is_source(view_.nodes[item]) == sources) to->push_back(static_cast<std::uint32_t>(item));
+      if (view_.nodes[item].is_source() == sources) to->push_back(static_cast<std::uint32_t>(item));
       return;
     }
     for (const std::int32_t inner : groups_.groups[-1 - item].items) Flatten(inner, sources, to);
@@ -216,7 +212,7 @@ class Selecting {
       const auto it = like.find(reader);
       if (it == like.end()) continue;
       for (const std::uint32_t p : inputs_[it->second]) {
-        if (!is_source(view_.nodes[p]) || view_.nodes[p].types != view_.nodes[source].types) continue;
+        if (!view_.nodes[p].is_source() || view_.nodes[p].types != view_.nodes[source].types) continue;
         const std::int32_t shown = shown_.of_node[p];
         if (found != Shown::kHidden && found != shown) return Shown::kHidden;
         found = shown;

@@ -18,11 +18,6 @@ std::string place(const SourceLocation& at) {
   return at.known() ? absl::StrCat(at.file, ":", at.line) : std::string();
 }
 
-std::int64_t bytes_of(const ir::Type& type) {
-  if (!type.shape.is_static()) return 0;
-  return type.shape.num_elements() * static_cast<std::int64_t>(byte_size(type.dtype));
-}
-
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
   for (std::size_t begin = 0; begin < text.size();) {
@@ -166,7 +161,7 @@ View view_of(const ir::Graph& graph, std::string_view stage, std::int64_t consta
     made.signature = signature_of(graph, node);
     for (const ir::Type& t : node.results) {
       made.types += (made.types.empty() ? "" : ", ") + graph.ToString(t);
-      made.bytes += bytes_of(t);
+      made.bytes += t.shape.is_static() ? byte_size(t) : 0;
     }
     if (node.op == ir::Op::parameter) {
       made.kind = ViewNode::Kind::parameter;
@@ -176,7 +171,7 @@ View view_of(const ir::Graph& graph, std::string_view stage, std::int64_t consta
     }
     if (node.op == ir::Op::constant) {
       made.kind = ViewNode::Kind::constant;
-      if (bytes_of(node.type()) <= 8) made.title = ir::print(node.attrs().literal(ir::Attr::value));
+      if (byte_size(node.type()) <= 8) made.title = ir::print(node.attrs().literal(ir::Attr::value));
     } else if (node.op == ir::Op::custom_call) {
       made.title += " " + node.attrs().string(ir::Attr::target);
     } else if (node.op == ir::Op::copy) {

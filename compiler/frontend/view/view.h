@@ -40,6 +40,8 @@ struct ViewNode {
   std::vector<std::uint32_t> made_of;   // of a step: nodes of the view "fused", ascending
   std::vector<std::string> body_names;  // names of the graphs that `text` refers to: "@kernel0"
   std::uint64_t signature = 0;          // alike for nodes that differ only in what they read
+
+  bool is_source() const { return kind == Kind::parameter || kind == Kind::constant; }
 };
 
 struct ViewEdge {
