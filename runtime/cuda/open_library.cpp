@@ -27,7 +27,7 @@ StatusOr<OpenedLibrary> open_library(const char* variable, std::initializer_list
   }
   std::string why;
   for (const std::string& name : names) {
-    void* const handle = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL | (stays ? RTLD_NODELETE : 0));
+    void* const handle = ::dlopen(name.c_str(), RTLD_LAZY | RTLD_LOCAL | (stays ? RTLD_NODELETE : 0));
     if (handle != nullptr) {
       OpenedLibrary opened;
       opened.handle_ = std::shared_ptr<void>(handle, [](void* h) { ::dlclose(h); });

@@ -1,7 +1,7 @@
 // Libraries of NVIDIA's that are opened at run time: which, by whose name, and why not.
 //
-//   StatusOr<OpenedLibrary> opened = open_library("LEAT_CUBLASLT", {"libcublasLt.so.13",
-//   "libcublasLt.so.12"}); void* const create = opened->Find("cublasLtCreate");
+//   StatusOr<OpenedLibrary> opened = open_library("LEAT_CUBLASLT", {"libcublasLt.so.13"});
+//   void* const create = opened->Find("cublasLtCreate");
 #pragma once
 
 #include <initializer_list>

@@ -180,6 +180,11 @@ TEST_F(CublasLtProducts, RoundToTf32WhereThatIsAllowed) {
   EXPECT_EQ(product().to_vector<float>()[5], 4 + 0x1p-10f);
 }
 
+TEST(CublasLt, NoneIsNothing) {
+  const Library library("none");
+  EXPECT_EQ(runtime::cuda::describe_cublas_lt(), "absent: no cuBLASLt: LEAT_CUBLASLT=none");
+}
+
 TEST(CublasLt, OpensAndSaysWhatIsThere) {
   const Library library(LEAT_FAKE_CUBLASLT);
   EXPECT_EQ(runtime::cuda::describe_cublas_lt(), "found: " LEAT_FAKE_CUBLASLT ", 13.0.2");

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "runtime/cuda/gpu_description.h"
 #include "tests/cuda/fake/load.h"
 
@@ -38,6 +40,16 @@ TEST(CudaDriver, AMissingLibraryIsNotFoundAndSaysWhy) {
   EXPECT_NE(driver.status().message().find("no CUDA driver: /nowhere/libcuda.so.1: cannot open"),
             std::string::npos)
       << driver.status().message();
+}
+
+TEST(CudaDriver, NoneIsNothing) {
+  const char* const before = std::getenv("LEAT_CUDA_DRIVER");
+  const std::string kept = before == nullptr ? "" : before;
+  setenv("LEAT_CUDA_DRIVER", "none", 1);
+  const auto driver = Driver::Open();
+  setenv("LEAT_CUDA_DRIVER", kept.c_str(), 1);  // empty: as if it were not set
+  ASSERT_FALSE(driver.ok());
+  EXPECT_EQ(driver.status().ToString(), "not_found: no CUDA driver: LEAT_CUDA_DRIVER=none");
 }
 
 TEST(CudaDriver, AnyOtherLibraryIsRefused) {
