@@ -6,6 +6,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "compiler/passes/fusion_domain.h"
+#include "ir/extents.h"
 
 namespace leat::compiler {
 namespace {
@@ -357,16 +358,10 @@ class KernelBuilder {
   std::vector<std::uint16_t> output_access_;
 };
 
-std::int64_t product(const std::vector<std::int64_t>& sizes, std::size_t count) {
-  std::int64_t n = 1;
-  for (std::size_t i = 0; i < count; ++i) n *= sizes[i];
-  return n;
-}
-
 }  // namespace
 
-std::int64_t BuiltKernel::elements() const { return product(sizes, sizes.size()); }
-std::int64_t BuiltKernel::parallel_elements() const { return product(sizes, kernel.parallel_rank); }
+std::int64_t BuiltKernel::elements() const { return ir::product(sizes); }
+std::int64_t BuiltKernel::parallel_elements() const { return ir::product(sizes, 0, kernel.parallel_rank); }
 
 StatusOr<BuiltKernel> build_kernel(const ir::Graph& body) { return KernelBuilder(body).Build(); }
 

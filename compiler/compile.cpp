@@ -37,7 +37,7 @@ Status check_bytes(const ir::Graph& graph) {
   std::int64_t left = kMostBytes;
   for (const ir::Node& node : graph.nodes) {
     for (const ir::Type& type : node.results) {
-      left -= std::min(left, type.shape.num_elements() * static_cast<std::int64_t>(byte_size(type.dtype)));
+      left -= std::min(left, byte_size(type));
     }
   }
   if (left > 0) return {};

@@ -84,7 +84,7 @@ class Lowering {
     if (kind == BufferInfo::Kind::temporary) info.device = device_;
     info.kind = kind;
     info.type = type;
-    info.bytes = type.shape.num_elements() * static_cast<std::int64_t>(byte_size(type.dtype));
+    info.bytes = byte_size(type);
     program_.buffers.push_back(std::move(info));
     return static_cast<std::uint32_t>(program_.buffers.size() - 1);
   }

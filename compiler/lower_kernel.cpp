@@ -78,7 +78,7 @@ std::uint32_t KernelLowering::AddOn(runtime::DeviceId device, const ir::Type& ty
   BufferInfo info;
   info.device = device;
   info.type = type;
-  info.bytes = type.shape.num_elements() * static_cast<std::int64_t>(byte_size(type.dtype));
+  info.bytes = byte_size(type);
   program_.buffers.push_back(std::move(info));
   return static_cast<std::uint32_t>(program_.buffers.size() - 1);
 }

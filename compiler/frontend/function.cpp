@@ -200,6 +200,7 @@ std::vector<Tensor> CompiledBody::Call(std::span<const Tensor> arguments, Source
     key.push_back(static_cast<std::uint64_t>(a.dtype()));
     frontend::append_words(a.shape(), key);
   }
+  using Input = State::Traced::Input;
   std::shared_ptr<State::Traced> t;
   runtime::RunRequest request;
   frontend::start(arguments, {}, frontend::Admission::wait, where).status().IgnoreError();
@@ -216,16 +217,14 @@ std::vector<Tensor> CompiledBody::Call(std::span<const Tensor> arguments, Source
     }
     t = slot;
     for (std::size_t i = 0; i < t->inputs.size(); ++i) {
-      const State::Traced::Input& in = t->inputs[i];
+      const Input& in = t->inputs[i];
       if (!t->bound.empty() && t->bound[i]) continue;
       switch (in.kind) {
-        case State::Traced::Input::Kind::argument:
+        case Input::Kind::argument:
           request.inputs.push_back(frontend::peek_value(arguments[in.index]));
           break;
-        case State::Traced::Input::Kind::captured: request.inputs.push_back(in.value); break;
-        case State::Traced::Input::Kind::draw:
-          request.inputs.push_back(state_->DrawValue(*t, in.index, *state));
-          break;
+        case Input::Kind::captured: request.inputs.push_back(in.value); break;
+        case Input::Kind::draw: request.inputs.push_back(state_->DrawValue(*t, in.index, *state)); break;
       }
     }
     for (const frontend::GeneratorDraw& d : t->draws) {
@@ -236,7 +235,7 @@ std::vector<Tensor> CompiledBody::Call(std::span<const Tensor> arguments, Source
   for (const ir::Type& type : t->results) {
     request.outputs.push_back(Value::Pending());
     results.push_back(frontend::make_leaf(context, type.dtype, type.shape, request.outputs.back(), where));
-    request.reserve_bytes += type.shape.num_elements() * static_cast<std::int64_t>(byte_size(type.dtype));
+    request.reserve_bytes += byte_size(type);
   }
   if (t->plan->ready.load(std::memory_order_acquire)) {
     request.program = t->plan->program;

@@ -195,7 +195,7 @@ void Walk::Run(std::span<Node* const> roots, std::uint64_t mark, bool placeholde
     key.push_back(static_cast<std::uint64_t>(o.node->ordinal) << 32 | o.result);
     const ir::Type& t = o.node->kind == Kind::tuple ? o.node->attributes->results[o.result]
                                                     : ir::Type{o.node->dtype, o.node->shape};
-    output_bytes += t.shape.num_elements() * static_cast<std::int64_t>(byte_size(t.dtype));
+    output_bytes += byte_size(t);
   }
 }
 

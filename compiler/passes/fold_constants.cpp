@@ -48,8 +48,7 @@ ir::Graph fold_constants(const ir::Graph& graph, std::int64_t byte_budget) {
     if (!foldable(node) || node.inputs.empty() || node.results.size() != 1) continue;
     // A scalar that is broadcast stays a scalar: it is an argument of the kernel, not a buffer.
     if (node.op == ir::Op::broadcast) continue;
-    const std::int64_t bytes =
-        node.type().shape.num_elements() * static_cast<std::int64_t>(byte_size(node.type().dtype));
+    const std::int64_t bytes = byte_size(node.type());
     if (bytes > kNodeBudget || bytes > byte_budget) continue;
     std::vector<ir::Type> types;
     std::vector<const void*> inputs;

@@ -106,9 +106,7 @@ class Placer {
  private:
   std::int64_t Bytes(ir::Value v) const {
     const ir::Type& type = graph_.type(v);
-    return type.shape.is_static()
-               ? type.shape.num_elements() * static_cast<std::int64_t>(byte_size(type.dtype))
-               : 0;
+    return type.shape.is_static() ? byte_size(type) : 0;
   }
 
   // Whether some operand lies on a device, by which device_of_nodes knows where the node is.

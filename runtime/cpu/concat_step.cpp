@@ -19,7 +19,7 @@ class ConcatStep final : public NodeStep {
     for (std::size_t d = axis + 1; d < shape.size(); ++d) inner *= shape[d];
     starts_.push_back(0);
     for (const ir::Type& type : operand_types_) starts_.push_back(starts_.back() + type.shape[axis] * inner);
-    bytes_ = shape.num_elements() * static_cast<std::int64_t>(byte_size(node_.type().dtype));
+    bytes_ = byte_size(node_.type());
   }
 
   std::int64_t units() const { return (bytes_ + kPiece - 1) / kPiece; }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "ir/extents.h"
 #include "runtime/cuda/op_planner.h"
 
 namespace leat::runtime::cuda {
@@ -14,14 +15,12 @@ namespace {
 /// Scores of attention that stand in scratch memory at once, at most, but for one query's.
 constexpr std::int64_t kMostScoreBytes = std::int64_t{256} << 20;
 
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
 /// The largest tile that still gives every multiprocessor one; larger tiles read less.
 int tile_of(std::int64_t batch, std::int64_t m, std::int64_t n, DType accumulator,
             const GpuDescription& gpu) {
   // 8 x 8 sums of 8 bytes are more registers than a thread has.
   int tile = byte_size(accumulator) == 8 ? 64 : 128;
-  while (tile > 32 && batch * ceil_div(m, tile) * ceil_div(n, tile) < gpu.multiprocessors) tile /= 2;
+  while (tile > 32 && batch * ir::ceil_div(m, tile) * ir::ceil_div(n, tile) < gpu.multiprocessors) tile /= 2;
   return tile;
 }
 
@@ -40,7 +39,7 @@ Tiled tile_contraction(OpKernel::Code code, DType x, DType y, DType result, std:
   const DType accumulator = contraction_accumulator(x);
   const std::int64_t tile = tile_of(batch, m, n, accumulator, gpu);
   tiled.kernel.rank = static_cast<std::uint8_t>(tile);
-  tiled.blocks = batch * ceil_div(m, tile) * ceil_div(n, tile);
+  tiled.blocks = batch * ir::ceil_div(m, tile) * ir::ceil_div(n, tile);
   tiled.shared = 2 * 16 * (tile + 4) * static_cast<std::int64_t>(byte_size(accumulator));
   return tiled;
 }
@@ -238,7 +237,7 @@ void OpPlanner::PlanAttention() {
       std::vector<OpPointer> pointers = {scores, sums};
       if (masked) pointers.push_back(at(Operand(3), row * keys));
       LaunchBlocks(softmax, {batch * m, keys, m, i, keys - queries, scale_bits}, std::move(pointers),
-                   ceil_div(batch * m, 8), 0);
+                   ir::ceil_div(batch * m, 8), 0);
       d.n = columns;
       d.k = keys;
       d.x_batch_stride = m * keys;

@@ -12,6 +12,7 @@
 #include "runtime/engine/futex.h"
 
 namespace leat::runtime {
+
 RunState::RunState(std::shared_ptr<EngineCore> core, RunRequest r, std::uint64_t id)
     : request(std::move(r)), core_(std::move(core)), id_(id) {
   reserved_bytes = request.reserve_bytes;

@@ -1,6 +1,7 @@
 // The exact convolution against plain loops, bit for bit: padding, strides, dilations, groups, ranks, dtypes.
 #include <gtest/gtest.h>
 
+#include "ir/extents.h"
 #include "runtime/cpu/exact_engine.h"
 #include "tests/runtime/contraction_reference.h"
 
@@ -9,17 +10,11 @@ namespace {
 
 using Extents = std::vector<std::int64_t>;
 
-std::int64_t product(const Extents& e) {
-  std::int64_t p = 1;
-  for (const std::int64_t v : e) p *= v;
-  return p;
-}
-
 /// Absent positions are skipped; the order is (channel in the group, kernel position).
 template <class T>
 std::vector<T> reference_convolution(const ConvolutionDescriptor& d, const T* x, const T* w) {
   const std::int64_t c = d.channels / d.groups, o = d.out_channels / d.groups;
-  const std::int64_t in = product(d.input), taps = product(d.kernel), outputs = product(d.output);
+  const std::int64_t in = ir::product(d.input), taps = ir::product(d.kernel), outputs = ir::product(d.output);
   std::vector<T> out;
   for (std::int64_t i = 0; i < d.batch * d.out_channels * outputs; ++i) {
     const std::int64_t feature = i / outputs % d.out_channels, image = i / outputs / d.out_channels;
@@ -93,8 +88,8 @@ void check_exact(ConvolutionDescriptor d, const std::vector<T>& x, const std::ve
 void check_exact(const ConvolutionDescriptor& d, std::uint32_t seed = 1) {
   visit_dtype(d.dtype, [&]<class T>(T) {
     if constexpr (!std::is_same_v<T, bool>) {
-      const std::int64_t x = d.batch * d.channels * product(d.input);
-      const std::int64_t w = d.out_channels * (d.channels / d.groups) * product(d.kernel);
+      const std::int64_t x = d.batch * d.channels * ir::product(d.input);
+      const std::int64_t w = d.out_channels * (d.channels / d.groups) * ir::product(d.kernel);
       check_exact<T>(d, random_values<T>(static_cast<std::size_t>(x), seed),
                      random_values<T>(static_cast<std::size_t>(w), seed + 1));
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "ir/extents.h"
 #include "ir/meaning/reduction.h"
 
 namespace leat::compiler::codegen {
@@ -22,8 +23,6 @@ constexpr int kMostPairwiseWarps = 32;
 // The bodies that a thread's elements take together, as cost_of counts: beyond it code grows and nothing is
 // won.
 constexpr int kMostWork = 192;
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 int cost_of_body(const Kernel& kernel) {
   int cost = 0;
@@ -104,7 +103,7 @@ void find_cached(const Kernel& kernel, GpuPlan& plan) {
 
 std::int64_t row_cache_bytes(const GpuPlan& plan, std::int64_t n) {
   std::int64_t bytes = 0;
-  for (std::size_t size : plan.slots) bytes += ceil_div(n * static_cast<std::int64_t>(size), 16) * 16;
+  for (std::size_t size : plan.slots) bytes += ir::ceil_div(n * static_cast<std::int64_t>(size), 16) * 16;
   return bytes;
 }
 
@@ -158,21 +157,23 @@ LaunchGeometry launch_geometry(const Kernel& kernel, std::span<const std::int64_
   std::int64_t wanted = 0, shared = 0;
   int threads = kMapThreads;
   switch (plan.loops) {
-    case GpuPlan::Loops::map: wanted = ceil_div(outer * ceil_div(sizes[minor], plan.width), threads); break;
+    case GpuPlan::Loops::map:
+      wanted = ir::ceil_div(outer * ir::ceil_div(sizes[minor], plan.width), threads);
+      break;
     case GpuPlan::Loops::tiles: {
       for (std::uint16_t v : plan.strided)
         shared += kWarp * kTilePitch * static_cast<std::int64_t>(byte_size(kernel.inputs[v].dtype));
       if (shared > gpu.shared_per_block) shared = 0;  // the kernel then reads element by element
       if (shared > 0) launch.flags = kUseShared;
       const std::int64_t rows = sizes[minor - 1];
-      wanted = rows == 0 ? 0 : outer / rows * ceil_div(rows, kWarp) * ceil_div(sizes[minor], kWarp);
+      wanted = rows == 0 ? 0 : outer / rows * ir::ceil_div(rows, kWarp) * ir::ceil_div(sizes[minor], kWarp);
       break;
     }
     case GpuPlan::Loops::rows: {
       wanted = outer * sizes[minor];
-      const int warps = warps_for(ceil_div(reduced, meaning::kReductionChunk), kMostWarps);
+      const int warps = warps_for(ir::ceil_div(reduced, meaning::kReductionChunk), kMostWarps);
       threads = warps * kWarp;
-      shared = ceil_div(8 * warps * plan.reductions, 16) * 16;
+      shared = ir::ceil_div(8 * warps * plan.reductions, 16) * 16;
       const std::int64_t cache = row_cache_bytes(plan, reduced);
       if (cache > 0 && shared + cache <= gpu.shared_per_block) {
         shared += cache;
@@ -181,8 +182,8 @@ LaunchGeometry launch_geometry(const Kernel& kernel, std::span<const std::int64_
       break;
     }
     case GpuPlan::Loops::columns: {
-      wanted = outer * ceil_div(sizes[minor], kWarp);
-      const int warps = warps_for(ceil_div(reduced, meaning::kReductionBlock), kMostWarps);
+      wanted = outer * ir::ceil_div(sizes[minor], kWarp);
+      const int warps = warps_for(ir::ceil_div(reduced, meaning::kReductionBlock), kMostWarps);
       threads = warps * kWarp;
       shared = plan.reductions > 0 ? std::int64_t{8} * threads : 0;  // one reduction at a time
       break;
@@ -196,11 +197,11 @@ LaunchGeometry launch_geometry(const Kernel& kernel, std::span<const std::int64_
 
 LaunchGeometry pairwise_geometry(std::int64_t chunks, std::int64_t rows, const GpuDescription& gpu) {
   LaunchGeometry launch;
-  const int warps = warps_for(ceil_div(chunks, kPartialsPerThread), kMostPairwiseWarps);
+  const int warps = warps_for(ir::ceil_div(chunks, kPartialsPerThread), kMostPairwiseWarps);
   launch.threads = static_cast<std::uint32_t>(warps * kWarp);
   launch.shared_bytes = 8 * launch.threads;
   launch.blocks =
-      runtime::cuda::blocks_of_grid(ceil_div(rows, kWarp), warps * kWarp, launch.shared_bytes, gpu);
+      runtime::cuda::blocks_of_grid(ir::ceil_div(rows, kWarp), warps * kWarp, launch.shared_bytes, gpu);
   return launch;
 }
 
