@@ -64,6 +64,7 @@ StatusOr<std::shared_ptr<const runtime::Program>> compile(const ir::Graph& graph
   memory.reuse = options.reuse_memory;
   memory.reuse_from_bytes = options.reuse_from_bytes;
   plan_memory(*program, memory);
+  if (options.device_graphs) runtime::cuda::plan_graphs(*program);
   runtime::cuda::plan_streams(*program);
   if (Status s = program->Finish(); !s.ok()) return s;
   return std::shared_ptr<const runtime::Program>(std::make_shared<runtime::Program>(*std::move(program)));

@@ -13,6 +13,7 @@
 #include "compiler/code_cache.h"
 #include "ir/graph.h"
 #include "ir/interpreter.h"
+#include "runtime/cuda/custom_launch.h"
 #include "runtime/program/program.h"
 
 namespace leat::runtime::cuda {
@@ -52,9 +53,14 @@ DeviceDescription describe_gpu_device(int number, const runtime::cuda::GpuDescri
 struct CompileOptions {
   bool exact_contractions = false;  // sequential-K fma everywhere: bits equal the interpreter's
   bool tf32 = false;                // cuBLASLt may round the operands of products in f32 to TF32
+  bool library_epilogues = false;   // cuBLASLt may add a bias and a residual, and do relu and gelu (by tanh)
+  /// A convolution that cuBLASLt does takes as many images at a time as have their columns (what each tap
+  /// reads) in so many bytes of a GPU's memory; one whose columns are more is done by our own kernel.
+  std::int64_t most_column_bytes = std::int64_t{256} << 20;
   bool simplify = true;
   bool fuse = true;
   bool reuse_memory = true;
+  bool device_graphs = true;  // steps on a GPU are launched together where they can be
   /// Below this many bytes of temporaries reuse buys nothing and its edges cost: a quarter of a second-level
   /// cache.
   std::int64_t reuse_from_bytes = 256 << 10;
@@ -75,6 +81,8 @@ struct CompileOptions {
   Placements* placements = nullptr;
   /// The function behind custom_call's target; null means not found.
   std::function<const ir::CustomFunction*(std::string_view target)> custom_call;
+  /// The same for a GPU.
+  std::function<const runtime::cuda::CustomLaunch*(std::string_view target)> cuda_custom_call;
 };
 
 StatusOr<std::shared_ptr<const runtime::Program>> compile(const ir::Graph& graph,

@@ -7,12 +7,14 @@
 #include "absl/strings/str_cat.h"
 #include "compiler/attach_epilogues.h"
 #include "compiler/control_step.h"
+#include "compiler/library_epilogue.h"
 #include "compiler/lower_kernel.h"
 #include "compiler/passes/contraction_views.h"
 #include "compiler/passes/convolution_form.h"
 #include "compiler/passes/passes.h"
 #include "runtime/cpu/contraction.h"
 #include "runtime/cpu/op_step.h"
+#include "runtime/cuda/gpu_steps.h"
 #include "runtime/cuda/op_plan.h"
 
 namespace leat::compiler {
@@ -47,12 +49,15 @@ class Lowering {
       buffer_of_[graph_.parameters[i]] = {b};
     }
     if (Status s = PlanConvolutions(device); !s.ok()) return s;
+    if (Status s = PlanEpilogues(device); !s.ok()) return s;
     for (std::uint32_t n = 0; n < graph_.nodes.size(); ++n) {
       const std::size_t first_step = program_.steps.size();
       device_ = device[n];
       kernels_.SetDevice(device[n]);
       if (Status s = LowerNode(n); !s.ok()) return s;
-      for (std::size_t s = first_step; s < program_.steps.size(); ++s) program_.steps[s].nodes = {n};
+      for (std::size_t s = first_step; s < program_.steps.size(); ++s) {
+        if (program_.steps[s].nodes.empty()) program_.steps[s].nodes = {n};
+      }
       // What is on a GPU, or copies to or from one, says so itself.
       for (std::size_t s = first_step; s < program_.steps.size() && !kernels_.on_gpu(device[n]); ++s) {
         if (program_.steps[s].body && program_.steps[s].body->queued()) continue;
@@ -200,58 +205,54 @@ class Lowering {
   Status LowerCustomCall(std::uint32_t n) {
     const ir::Node& node = graph_.nodes[n];
     const std::string& target = node.attrs().string(ir::Attr::target);
-    const ir::CustomFunction* function = options_.custom_call ? options_.custom_call(target) : nullptr;
-    if (function == nullptr) {
+    const bool on_gpu = kernels_.on_gpu(device_);
+    const ir::CustomFunction* host = options_.custom_call ? options_.custom_call(target) : nullptr;
+    const runtime::cuda::CustomLaunch* cuda =
+        options_.cuda_custom_call ? options_.cuda_custom_call(target) : nullptr;
+    const SourceLocation& where = graph_.locations[node.location].source;
+    if (host == nullptr && cuda == nullptr) {
       return Status(Code::not_found,
-                    absl::StrCat("custom_call: no function is registered as \"", target, "\""),
-                    graph_.locations[node.location].source);
+                    absl::StrCat("custom_call: no function is registered as \"", target, "\""), where);
+    }
+    if (!on_gpu && host == nullptr) {
+      return Status(
+          Code::unimplemented,
+          absl::StrCat("custom op \"", target, "\" has a launch function for GPUs only, and runs on ",
+                       options_.devices[device_].name, ": no operand of it is on a GPU"),
+          where);
     }
     AllocateResults(n);
     std::vector<ir::Type> operands;
     for (Value v : node.inputs) operands.push_back(graph_.type(v));
+    std::vector<ir::Type> results(node.results.begin(), node.results.end());
     Step& step = AddStep(target, node);
     for (Value v : node.inputs) step.uses.push_back({BufferOf(v), false});
     for (std::uint32_t b : buffer_of_[n]) step.uses.push_back({b, true});
-    step.body =
-        make_custom_step(target, *function, std::move(operands), {node.results.begin(), node.results.end()});
+    if (on_gpu) step.device = device_;
+    step.body = on_gpu ? runtime::cuda::make_custom_launch_step(device_, target, *cuda, std::move(operands),
+                                                                std::move(results))
+                       : make_custom_step(target, *host, std::move(operands), std::move(results));
     step.cost_ns = 1e5;
     return {};
   }
 
   Status LowerMatmul(std::uint32_t n) {
     const ir::Node& node = graph_.nodes[n];
+    if (in_epilogue_.contains(n)) return {};
     AllocateResults(n);
     if (node.type().shape.num_elements() == 0) return {};
-    ContractionOperand operands[2];
-    for (std::size_t i = 0; i < 2; ++i) {
-      std::optional<ContractionOperand> absorbed = absorb_views(graph_, node, i);
-      operands[i] = absorbed ? *absorbed : dense_operand(graph_, node, i);
-    }
-    const ContractionSizes sizes = contraction_sizes(graph_, node);
-    runtime::cpu::MatmulDescriptor d;
-    d.dtype = node.type().dtype;
-    d.batch = sizes.batch;
-    d.m = sizes.m;
-    d.n = sizes.n;
-    d.k = sizes.k;
-    d.x_batch_stride = operands[0].batch_stride;
-    d.x_m_stride = operands[0].row_stride;
-    d.x_k_stride = operands[0].column_stride;
-    d.y_batch_stride = operands[1].batch_stride;
-    d.y_k_stride = operands[1].row_stride;
-    d.y_n_stride = operands[1].column_stride;
-    d.y_is_constant = is_constant(graph_, operands[1].base);
+    MatmulForm form = describe_matmul(graph_, node);
+    runtime::cpu::MatmulDescriptor& d = form.descriptor;
     d.exact = options_.exact_contractions;
     if (kernels_.on_gpu(device_)) {
-      const std::uint32_t buffers[] = {BufferOf(operands[0].base), BufferOf(operands[1].base)};
+      const std::uint32_t buffers[] = {BufferOf(form.x), BufferOf(form.y)};
       return kernels_.AddGpuMatmul(node, d, buffers, buffer_of_[n][0], kernels_.AddSource(graph_, node));
     }
     StatusOr<runtime::cpu::ContractionPlan> plan = runtime::cpu::plan_matmul(d);
     if (!plan.ok()) return plan.status();
-    FinishContraction(n, "matmul", BufferOf(operands[0].base), BufferOf(operands[1].base), buffer_of_[n][0],
-                      *plan);
-    contractions_.push_back({static_cast<std::uint32_t>(program_.steps.size() - 1), plan->rows_per_unit,
-                             sizes.batch * sizes.m, sizes.n});
+    FinishContraction(n, "matmul", BufferOf(form.x), BufferOf(form.y), buffer_of_[n][0], *plan);
+    contractions_.push_back(
+        {static_cast<std::uint32_t>(program_.steps.size() - 1), plan->rows_per_unit, d.batch * d.m, d.n});
     return {};
   }
 
@@ -285,7 +286,13 @@ class Lowering {
 
   Status LowerConvolution(std::uint32_t n) {
     const auto it = convolutions_.find(n);
-    if (it == convolutions_.end()) return LowerOp(n);  // on a GPU, or of no elements
+    if (it == convolutions_.end()) {  // on a GPU, or of no elements
+      const ir::Node& node = graph_.nodes[n];
+      if (!kernels_.on_gpu(device_) || node.type().shape.num_elements() == 0) return LowerOp(n);
+      AllocateResults(n);
+      const std::uint32_t operands[] = {BufferOf(node.inputs[0]), BufferOf(node.inputs[1])};
+      return kernels_.AddGpuConvolution(node, operands, buffer_of_[n][0], kernels_.AddSource(graph_, node));
+    }
     const auto& [form, plan] = it->second;
     const std::uint32_t result = form.packed.value_or(n);
     AllocateResults(result);
@@ -328,9 +335,39 @@ class Lowering {
     }
   }
 
+  // Before anything is lowered: a product waits for its epilogue.
+  Status PlanEpilogues(const std::vector<std::uint16_t>& device) {
+    StatusOr<std::vector<PlannedEpilogue>> planned = plan_library_epilogues(graph_, options_, device);
+    if (!planned.ok()) return planned.status();
+    for (PlannedEpilogue& p : *planned) {
+      in_epilogue_.insert(p.product);
+      epilogues_.emplace(p.kernel, std::move(p));
+    }
+    return {};
+  }
+
+  Status LowerWithEpilogue(std::uint32_t n, const PlannedEpilogue& planned) {
+    const ir::Node &node = graph_.nodes[n], &product = graph_.nodes[planned.product];
+    const MatmulForm form = describe_matmul(graph_, product);
+    std::vector<std::uint32_t> operands = {BufferOf(form.x), BufferOf(form.y)};
+    for (const std::optional<std::uint32_t>& p : {planned.epilogue.bias, planned.epilogue.residual}) {
+      if (p) operands.push_back(BufferOf(node.inputs[*p]));
+    }
+    std::vector<std::uint32_t> sources = {kernels_.AddSource(graph_, product)};
+    const ir::Graph& body = node.attrs().graph(ir::Attr::body);
+    for (const ir::Node& part : body.nodes) {
+      if (part.op != Op::parameter && part.op != Op::constant)
+        sources.push_back(kernels_.AddSource(body, part));
+    }
+    kernels_.AddLtMatmul(product, planned.plan, operands, buffer_of_[n][0], std::move(sources));
+    program_.steps.back().nodes = {planned.product, n};
+    return {};
+  }
+
   Status LowerFused(std::uint32_t n) {
     const ir::Node& node = graph_.nodes[n];
     AllocateResults(n);
+    if (const auto it = epilogues_.find(n); it != epilogues_.end()) return LowerWithEpilogue(n, it->second);
     std::vector<std::uint32_t> inputs;
     for (Value v : node.inputs) inputs.push_back(BufferOf(v));
     return kernels_.Lower(node.attrs().graph(ir::Attr::body), inputs, buffer_of_[n]);
@@ -363,7 +400,9 @@ class Lowering {
     runtime::cpu::ContractionPlan plan;
   };
   absl::flat_hash_map<std::uint32_t, PlannedConvolution> convolutions_;
-  absl::flat_hash_set<std::uint32_t> unread_;  // reorders that convolutions read past
+  absl::flat_hash_set<std::uint32_t> unread_;                      // reorders that convolutions read past
+  absl::flat_hash_map<std::uint32_t, PlannedEpilogue> epilogues_;  // by the fused node
+  absl::flat_hash_set<std::uint32_t> in_epilogue_;                 // products
 };
 
 }  // namespace

@@ -9,8 +9,6 @@
 #include "runtime/cpu/op_step.h"
 #include "runtime/cpu/pairwise_step.h"
 #include "runtime/cuda/gpu_steps.h"
-#include "runtime/cuda/lt_matmul.h"
-#include "runtime/cuda/op_plan.h"
 
 namespace leat::compiler {
 namespace {
@@ -81,95 +79,6 @@ std::uint32_t KernelLowering::AddOn(runtime::DeviceId device, const ir::Type& ty
   info.bytes = byte_size(type);
   program_.buffers.push_back(std::move(info));
   return static_cast<std::uint32_t>(program_.buffers.size() - 1);
-}
-
-void KernelLowering::AddGpuCopy(std::uint32_t from, std::uint32_t to, std::uint32_t source) {
-  const runtime::DeviceId a = program_.buffers[from].device, b = program_.buffers[to].device;
-  runtime::cuda::CopyCost copy =
-      runtime::cuda::make_gpu_copy_step(a, on_gpu(a), b, on_gpu(b), program_.buffers[from].bytes);
-  Step step;
-  step.name = "copy";
-  step.device = runtime::cuda::device_of_copy(*copy.body);
-  step.body = std::move(copy.body);
-  step.cost_ns = copy.cost_ns;
-  step.sources = {source};
-  step.uses = {{from, false}, {to, true}};
-  program_.steps.push_back(std::move(step));
-}
-
-std::uint32_t KernelLowering::Here(std::uint32_t buffer, runtime::DeviceId device, std::uint32_t source) {
-  const BufferInfo& info = program_.buffers[buffer];
-  if (info.device == device || (!on_gpu(info.device) && !on_gpu(device))) return buffer;
-  const auto [known, first] = copies_.emplace(std::pair(buffer, device), 0);
-  if (first) {
-    known->second = AddOn(device, ir::Type(info.type));
-    AddGpuCopy(buffer, known->second, source);
-  }
-  return known->second;
-}
-
-Step KernelLowering::GpuStep(const ir::Node& node, std::span<const std::uint32_t> operands,
-                             std::span<const std::uint32_t> results, std::uint32_t source,
-                             std::int64_t scratch_bytes) {
-  Step step;
-  step.name = std::string(name(node.op));
-  step.device = device_;
-  step.sources = {source};
-  for (std::uint32_t b : operands) step.uses.push_back({Here(b, device_, source), false});
-  for (std::uint32_t b : results) step.uses.push_back({b, true});
-  double bytes = 0;
-  for (const runtime::Use& use : step.uses) bytes += static_cast<double>(program_.buffers[use.buffer].bytes);
-  step.cost_ns = memory_ns(bytes, options_.devices[device_]);
-  if (scratch_bytes > 0) step.uses.push_back({AddTemporary({DType::u8, Shape{scratch_bytes}}), true});
-  return step;
-}
-
-Status KernelLowering::AddGpuOp(const ir::Node& node, runtime::cuda::OpPlan plan,
-                                std::span<const std::uint32_t> operands,
-                                std::span<const std::uint32_t> results, std::uint32_t source) {
-  std::vector<std::shared_ptr<const runtime::cuda::GpuCode>> codes;
-  for (const runtime::cuda::OpLaunch& launch : plan.launches) {
-    auto code = code_.GetGpuOp(launch.kernel, *options_.devices[device_].gpu);
-    if (!code.ok()) return code.status().WithNote("for " + options_.devices[device_].name);
-    codes.push_back(*std::move(code));
-  }
-  Step step = GpuStep(node, operands, results, source, plan.scratch_bytes);
-  step.cost_ns += options_.devices[device_].launch_ns * static_cast<double>(plan.launches.size());
-  Status fault(Code::out_of_range, absl::StrCat(step.name, ": an index is out of range"));
-  step.body = runtime::cuda::make_op_launch_step(device_, std::move(plan), std::move(codes), operands.size(),
-                                                 results.size(), std::move(fault));
-  program_.steps.push_back(std::move(step));
-  return {};
-}
-
-Status KernelLowering::AddGpuMatmul(const ir::Node& node, const runtime::cpu::MatmulDescriptor& d,
-                                    std::span<const std::uint32_t> operands, std::uint32_t result,
-                                    std::uint32_t source) {
-  const DeviceDescription& device = options_.devices[device_];
-  std::string why;
-  if (d.exact) {
-    why = "exact: asked for";
-  } else if (!is_float(d.dtype) || d.k == 0) {
-    why = "exact, as every product of " + std::string(d.k == 0 ? "nothing" : "integers");
-  } else if (device.opened == nullptr) {
-    why = "exact: " + device.name + " is not here to be asked for cuBLASLt";
-  } else {
-    auto plan = runtime::cuda::LtMatmul::Plan(*device.opened, d, options_.tf32);
-    if (plan.ok()) {
-      runtime::cuda::LtMatmulStepPlan made = runtime::cuda::make_lt_matmul_step(device_, *std::move(plan));
-      Step step = GpuStep(node, operands, {&result, 1}, source, made.scratch_bytes);
-      step.body = std::move(made.body);
-      step.cost_ns += device.launch_ns;
-      program_.steps.push_back(std::move(step));
-      return {};
-    }
-    if (plan.status().code() != Code::not_found && plan.status().code() != Code::unimplemented)
-      return plan.status();
-    why = "exact: " + plan.status().message();
-  }
-  runtime::cuda::OpPlan exact = runtime::cuda::plan_exact_matmul(d, *device.gpu);
-  exact.note = std::move(why);
-  return AddGpuOp(node, std::move(exact), operands, {&result, 1}, source);
 }
 
 Status KernelLowering::Lower(const ir::Graph& body, std::span<const std::uint32_t> inputs,

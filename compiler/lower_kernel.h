@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -13,6 +14,9 @@
 #include "runtime/cuda/op_kernel.h"
 #include "runtime/program/program.h"
 
+namespace leat::runtime::cuda {
+class LtMatmul;  // runtime/cuda/lt_matmul.h
+}
 namespace leat::compiler {
 
 class KernelLowering {
@@ -42,6 +46,15 @@ class KernelLowering {
   /// kernel, which says why.
   Status AddGpuMatmul(const ir::Node& node, const runtime::cpu::MatmulDescriptor& matmul,
                       std::span<const std::uint32_t> operands, std::uint32_t result, std::uint32_t source);
+  /// Appends the step of a product by cuBLASLt. `operands`: x, y, and the bias and the residual that it has;
+  /// `sources`: of the product, and of what else it does.
+  void AddLtMatmul(const ir::Node& node, std::shared_ptr<const runtime::cuda::LtMatmul> plan,
+                   std::span<const std::uint32_t> operands, std::uint32_t result,
+                   std::vector<std::uint32_t> sources);
+
+  /// The same of a convolution. REQUIRES: `node` is one of the graph.
+  Status AddGpuConvolution(const ir::Node& node, std::span<const std::uint32_t> operands,
+                           std::uint32_t result, std::uint32_t source);
 
   /// A source for a node; `graph` holds the types of its operands.
   std::uint32_t AddSource(const ir::Graph& graph, const ir::Node& node);

@@ -34,11 +34,18 @@ bool has_layouts(const ir::Graph& graph, const CompileOptions& options) {
 
 ir::Graph place(const ir::Graph& graph, const CompileOptions& options) {
   const std::vector<std::string> names = device_names(options);
+  const CustomLookup custom = [&](std::string_view target) {
+    CustomKinds kinds;
+    kinds.cuda = options.cuda_custom_call && options.cuda_custom_call(target) != nullptr;
+    // One that nobody has registered is an error of the host.
+    kinds.host = !kinds.cuda || (options.custom_call && options.custom_call(target) != nullptr);
+    return kinds;
+  };
   if (!options.place_automatically)
-    return place_nodes(graph, names, options.input_devices, options.placements);
+    return place_nodes(graph, names, options.input_devices, options.placements, nullptr, custom);
   const DevicePlan plan =
-      choose_devices(graph, options.devices, options.input_devices, options.placements != nullptr);
-  ir::Graph placed = place_nodes(graph, names, options.input_devices, options.placements, &plan);
+      choose_devices(graph, options.devices, options.input_devices, options.placements != nullptr, custom);
+  ir::Graph placed = place_nodes(graph, names, options.input_devices, options.placements, &plan, custom);
   if (options.placements != nullptr) options.placements->summary = summarize(plan, names);
   return placed;
 }

@@ -55,7 +55,12 @@ std::string Context::TakeTrace() { return runtime::trace_json(state_->engine().T
 std::string Context::Describe() const { return state_->engine().Describe(); }
 
 void Context::RegisterCustom(std::string name, CustomFunction function) {
-  state_->RegisterCustom(std::move(name), std::move(function));
+  RegisterCustom(std::move(name), CustomOp{.host = std::move(function)});
+}
+void Context::RegisterCustom(std::string name, CustomOp op) {
+  if (!op.host && !op.cuda)
+    throw Error(Status(Code::invalid_argument, "RegisterCustom: \"" + name + "\" has no function"));
+  state_->RegisterCustom(std::move(name), std::move(op));
 }
 
 StatusOr<std::string> Context::Dump(std::span<const Tensor> tensors, std::string_view stage) const {

@@ -98,6 +98,20 @@ ir::CustomFunction guard_custom(std::string name, CustomFunction function) {
   };
 }
 
+// The step that calls it catches what it throws.
+runtime::cuda::CustomLaunch adapt_cuda_custom(CudaFunction function) {
+  return [function = std::move(function)](const runtime::cuda::CustomLaunchCall& call) {
+    std::vector<CustomArray> arrays;
+    for (const std::span<const ir::Type> types : {call.operands, call.results}) {
+      for (const ir::Type& type : types)
+        arrays.push_back({type.dtype, type.shape, call.addresses[arrays.size()]});
+    }
+    const std::span<const CustomArray> all(arrays);
+    return function(
+        {all.first(call.operands.size()), all.subspan(call.operands.size()), call.stream, call.device});
+  };
+}
+
 }  // namespace
 
 ContextState::ContextState(std::uint32_t id, ContextOptions options, std::shared_ptr<runtime::Engine> engine)
@@ -203,6 +217,8 @@ compiler::CompileOptions ContextState::compile_options() {
   compiler::CompileOptions o;
   o.exact_contractions = options_.exact_contractions;
   o.tf32 = options_.tf32;
+  o.device_graphs = options_.device_graphs;
+  o.library_epilogues = options_.library_epilogues;
   o.fuse = options_.fuse;
   o.place_automatically = options_.placement == PlacementPolicy::automatic;
   o.tier = options_.tier == Tier::tiles          ? compiler::Tier::tiles
@@ -222,6 +238,7 @@ compiler::CompileOptions ContextState::compile_options() {
     o.devices.push_back(std::move(device));
   }
   o.custom_call = [this](std::string_view name) { return FindCustom(name); };
+  o.cuda_custom_call = [this](std::string_view name) { return FindCudaCustom(name); };
   return o;
 }
 
@@ -234,8 +251,11 @@ StatusOr<std::shared_ptr<const runtime::Program>> ContextState::Compile(
   return compiler::compile(graph, options, *code_);
 }
 
-void ContextState::RegisterCustom(std::string name, CustomFunction function) {
-  auto guarded = std::make_shared<const ir::CustomFunction>(guard_custom(name, std::move(function)));
+void ContextState::RegisterCustom(std::string name, CustomOp op) {
+  CustomFunctions functions;
+  if (op.host) functions.host = guard_custom(name, std::move(op.host));
+  if (op.cuda) functions.cuda = adapt_cuda_custom(std::move(op.cuda));
+  auto guarded = std::make_shared<const CustomFunctions>(std::move(functions));
   {
     const std::lock_guard lock(custom_mutex_);
     auto& slot = custom_[std::move(name)];
@@ -248,7 +268,13 @@ void ContextState::RegisterCustom(std::string name, CustomFunction function) {
 const ir::CustomFunction* ContextState::FindCustom(std::string_view name) const {
   const std::lock_guard lock(custom_mutex_);
   const auto it = custom_.find(name);
-  return it == custom_.end() ? nullptr : it->second.get();
+  return it == custom_.end() || !it->second->host ? nullptr : &it->second->host;
+}
+
+const runtime::cuda::CustomLaunch* ContextState::FindCudaCustom(std::string_view name) const {
+  const std::lock_guard lock(custom_mutex_);
+  const auto it = custom_.find(name);
+  return it == custom_.end() || !it->second->cuda ? nullptr : &it->second->cuda;
 }
 
 ContextStats ContextState::stats() const {

@@ -56,9 +56,13 @@ class ContextState {
   StatusOr<std::shared_ptr<const runtime::Program>> Compile(
       const ir::Graph& graph, std::vector<runtime::DeviceId> input_devices = {});
 
-  void RegisterCustom(std::string name, CustomFunction function);
+  void RegisterCustom(std::string name, CustomOp op);
+  /// Null where there is none, or none for that.
   const ir::CustomFunction* FindCustom(std::string_view name) const;
-  bool HasCustom(std::string_view name) const { return FindCustom(name) != nullptr; }
+  const runtime::cuda::CustomLaunch* FindCudaCustom(std::string_view name) const;
+  bool HasCustom(std::string_view name) const {
+    return FindCustom(name) != nullptr || FindCudaCustom(name) != nullptr;
+  }
 
   ContextStats stats() const;
   /// A child of fork has the memory but not the threads: throws failed_precondition there.
@@ -101,8 +105,12 @@ class ContextState {
   std::unique_ptr<LaunchQueue> launches_;
   mutable std::mutex custom_mutex_;
   // Programs point at these: a replaced one stays until the end.
-  std::map<std::string, std::shared_ptr<const ir::CustomFunction>, std::less<>> custom_;
-  std::vector<std::shared_ptr<const ir::CustomFunction>> replaced_custom_;
+  struct CustomFunctions {  // empty: none for that
+    ir::CustomFunction host;
+    runtime::cuda::CustomLaunch cuda;
+  };
+  std::map<std::string, std::shared_ptr<const CustomFunctions>, std::less<>> custom_;
+  std::vector<std::shared_ptr<const CustomFunctions>> replaced_custom_;
   ContextStats last_stats_;  // after Shutdown
 };
 

@@ -280,23 +280,23 @@ StatusOr<Inspection> inspect(const ir::Graph& graph, compiler::CompileOptions op
 namespace leat {
 namespace {
 
-StatusOr<Inspection> inspect_here(const ir::Graph& graph, const InspectOptions& options) {
-  Context& context = options.context != nullptr ? *options.context : Context::Current();
-  frontend::ContextState& state = *context.state();
-  return frontend::inspect(graph, state.compile_options(), state.code(), options.roofline);
+frontend::ContextState& inspected_state(const InspectOptions& options) {
+  return *(options.context != nullptr ? *options.context : Context::Current()).state();
 }
 
 }  // namespace
 
 StatusOr<Inspection> inspect(const Graph& graph, const InspectOptions& options) {
-  return inspect_here(graph.state().graph, options);
+  frontend::ContextState& state = inspected_state(options);
+  return frontend::inspect(graph.state().graph, state.compile_options(), state.code(), options.roofline);
 }
 
 StatusOr<Inspection> inspect(std::span<const Tensor> tensors, const InspectOptions& options) {
-  Context& context = options.context != nullptr ? *options.context : Context::Current();
-  StatusOr<ir::Graph> graph = frontend::graph_of(tensors, *context.state());
+  frontend::ContextState& state = inspected_state(options);
+  compiler::CompileOptions compile = state.compile_options();
+  const StatusOr<ir::Graph> graph = frontend::graph_of(tensors, state, &compile.input_devices);
   if (!graph.ok()) return graph.status();
-  return inspect_here(*graph, options);
+  return frontend::inspect(*graph, std::move(compile), state.code(), options.roofline);
 }
 
 }  // namespace leat

@@ -62,8 +62,12 @@ class Queue {
 class Chooser {
  public:
   Chooser(const ir::Graph& graph, std::span<const DeviceDescription> devices,
-          std::span<const std::uint16_t> input_devices)
-      : graph_(graph), devices_(devices), count_(devices.size()), tasks_(make_task_graph(graph)) {
+          std::span<const std::uint16_t> input_devices, const CustomLookup& custom)
+      : graph_(graph),
+        devices_(devices),
+        custom_(custom),
+        count_(devices.size()),
+        tasks_(make_task_graph(graph)) {
     FindHomes(input_devices);
     Weigh();
     FollowRequests();
@@ -95,6 +99,15 @@ class Chooser {
   }
 
  private:
+  bool HasGpu() const {
+    return std::any_of(devices_.begin(), devices_.end(), [](const auto& device) { return device.gpu; });
+  }
+  // The first device that the task may have.
+  std::uint16_t First(std::uint32_t t) {
+    std::uint16_t d = 0;
+    while (d + 1u < count_ && Run(t, d) == kNever) ++d;
+    return d;
+  }
   double& Run(std::uint32_t t, std::size_t d) { return run_[t * count_ + d]; }
 
   void FindHomes(std::span<const std::uint16_t> input_devices) {
@@ -113,14 +126,19 @@ class Chooser {
       const TaskGraph::Task& task = tasks_.tasks[t];
       const ir::Node& last = graph_.nodes[task.last];
       if (last.op == ir::Op::copy) continue;
-      const bool on_host =
+      // Of these only a custom op with a launch function leaves the first device, for a GPU.
+      const bool stays =
           ir::op_info(last.op).family == ir::Family::control || ir::op_info(last.op).is(ir::kEffect);
-      if (on_host) why_[t] = Why::host;
-      int gpu_code = -1;  // not asked yet
+      const bool launches =
+          last.op == ir::Op::custom_call && HasGpu() && has_gpu_code(graph_, last, custom_).ok();
+      if (stays && !launches) why_[t] = Why::host;
+      int gpu_code = launches ? 1 : stays ? 0 : -1;  // not asked yet
       for (std::size_t d = 0; d < count_; ++d) {
         const DeviceDescription& device = devices_[d];
-        if (device.gpu && gpu_code < 0) gpu_code = has_gpu_code(graph_, last).ok() ? 1 : 0;
-        if ((on_host && d > 0) || (device.gpu && gpu_code == 0)) {
+        if (device.gpu && gpu_code < 0) gpu_code = has_gpu_code(graph_, last, custom_).ok() ? 1 : 0;
+        const bool here = device.gpu ? gpu_code == 1
+                                     : !stays || (d == 0 && (!launches || has_host_code(last, custom_).ok()));
+        if (!here) {
           Run(t, d) = kNever;
           continue;
         }
@@ -171,7 +189,7 @@ class Chooser {
           continue;
         }
         wanted = static_cast<std::uint16_t>(most - bytes.begin());
-        if (devices_[wanted].gpu && Run(t, wanted) == kNever) wanted = 0;
+        if (Run(t, wanted) == kNever && (devices_[wanted].gpu || Run(t, 0) == kNever)) wanted = First(t);
         if (Run(t, wanted) == kNever) {  // control flow on a virtual CPU
           Run(t, wanted) = Run(t, 0);
           busy_[t * count_ + wanted] = busy_[t * count_];
@@ -316,6 +334,7 @@ class Chooser {
 
   const ir::Graph& graph_;
   const std::span<const DeviceDescription> devices_;
+  const CustomLookup& custom_;
   const std::size_t count_;
   const TaskGraph tasks_;
   std::vector<std::uint16_t> home_;  // of each item that is a parameter
@@ -339,8 +358,9 @@ std::string describe(const DeviceEstimate& e) {
 }  // namespace
 
 DevicePlan choose_devices(const ir::Graph& graph, std::span<const DeviceDescription> devices,
-                          std::span<const std::uint16_t> input_devices, bool explain) {
-  return Chooser(graph, devices, input_devices).Plan(explain);
+                          std::span<const std::uint16_t> input_devices, bool explain,
+                          const CustomLookup& custom) {
+  return Chooser(graph, devices, input_devices, custom).Plan(explain);
 }
 
 std::string explain_estimates(std::span<const DeviceEstimate> estimates, std::uint16_t chosen,

@@ -15,15 +15,23 @@
 //   graph = place_nodes(graph, names, options.input_devices, nullptr, &plan);
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "compiler/compile.h"
 #include "ir/graph.h"
 
 namespace leat::compiler {
+
+/// Which functions a custom op has, by its target. An empty lookup: one for the host.
+struct CustomKinds {
+  bool host = true, cuda = false;
+};
+using CustomLookup = std::function<CustomKinds(std::string_view target)>;
 
 /// A task on a device, as it was weighed: in ns, from the start of the program.
 struct DeviceEstimate {
@@ -62,7 +70,8 @@ struct DevicePlan {
 /// REQUIRES: a static graph that the passes before fusion have made; at most 2^16 - 1 devices, of which the
 /// first is a CPU.
 DevicePlan choose_devices(const ir::Graph& graph, std::span<const DeviceDescription> devices,
-                          std::span<const std::uint16_t> input_devices = {}, bool explain = false);
+                          std::span<const std::uint16_t> input_devices = {}, bool explain = false,
+                          const CustomLookup& custom = {});
 
 /// What decided, for people: "done at 14.2 us (run 4.10 us, copies 10.1 us); cpu:0: 81.0 us".
 std::string explain_estimates(std::span<const DeviceEstimate> estimates, std::uint16_t chosen,

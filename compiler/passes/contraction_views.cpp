@@ -1,5 +1,6 @@
 #include "compiler/passes/contraction_views.h"
 
+#include "compiler/passes/convolution_form.h"
 #include "compiler/passes/index_map.h"
 
 namespace leat::compiler {
@@ -98,6 +99,32 @@ std::optional<ContractionOperand> absorb_views(const ir::Graph& graph, const ir:
   const bool moves = (operand->row_stride != 0 || rows == 1) && (operand->column_stride != 0 || columns == 1);
   if (!dense || !moves) return std::nullopt;
   return operand;
+}
+
+MatmulForm describe_matmul(const ir::Graph& graph, const ir::Node& dot) {
+  ContractionOperand operands[2];
+  for (std::size_t i = 0; i < 2; ++i) {
+    const std::optional<ContractionOperand> absorbed = absorb_views(graph, dot, i);
+    operands[i] = absorbed ? *absorbed : dense_operand(graph, dot, i);
+  }
+  const ContractionSizes sizes = contraction_sizes(graph, dot);
+  MatmulForm form;
+  form.x = operands[0].base;
+  form.y = operands[1].base;
+  runtime::cpu::MatmulDescriptor& d = form.descriptor;
+  d.dtype = dot.type().dtype;
+  d.batch = sizes.batch;
+  d.m = sizes.m;
+  d.n = sizes.n;
+  d.k = sizes.k;
+  d.x_batch_stride = operands[0].batch_stride;
+  d.x_m_stride = operands[0].row_stride;
+  d.x_k_stride = operands[0].column_stride;
+  d.y_batch_stride = operands[1].batch_stride;
+  d.y_k_stride = operands[1].row_stride;
+  d.y_n_stride = operands[1].column_stride;
+  d.y_is_constant = is_constant(graph, form.y);
+  return form;
 }
 
 }  // namespace leat::compiler

@@ -31,4 +31,12 @@ struct ContractionSizes {
 };
 ContractionSizes contraction_sizes(const ir::Graph& graph, const ir::Node& dot);
 
+/// A normalised dot_general as the engines describe one, over the values behind its views. `exact` is left
+/// false.
+struct MatmulForm {
+  runtime::cpu::MatmulDescriptor descriptor;
+  ir::Value x, y;
+};
+MatmulForm describe_matmul(const ir::Graph& graph, const ir::Node& dot);
+
 }  // namespace leat::compiler

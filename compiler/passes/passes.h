@@ -54,11 +54,11 @@ struct Placements {
 
 /// Gives every node a device and makes each move between devices a `copy` node. An explicit copy decides
 /// where its result is; other nodes go where `plan` says, or else where most of their operands' bytes are,
-/// but to device 0 where that is a GPU ("gpu:0") that has no code for them. Parameters are where
-/// `input_devices` says, or on device 0; constants everywhere.
+/// but to device 0 where that is a GPU ("gpu:0") that has no code for them, and to the first GPU where only
+/// one has. Parameters are where `input_devices` says, or on device 0; constants everywhere.
 ir::Graph place_nodes(const ir::Graph& graph, const std::vector<std::string>& device_names,
                       const std::vector<std::uint16_t>& input_devices = {}, Placements* placements = nullptr,
-                      const DevicePlan* plan = nullptr);
+                      const DevicePlan* plan = nullptr, const CustomLookup& custom = {});
 /// Where each node of a placed graph is.
 std::vector<std::uint16_t> device_of_nodes(const ir::Graph& graph,
                                            const std::vector<std::string>& device_names,

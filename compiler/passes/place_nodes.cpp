@@ -32,7 +32,16 @@ bool runs_in_kernel(const ir::Node& node) {
   return info.elementwise() || info.family == ir::Family::reduce;
 }
 
-Status has_gpu_code(const ir::Graph& graph, const ir::Node& node) {
+Status has_host_code(const ir::Node& node, const CustomLookup& custom) {
+  if (node.op != ir::Op::custom_call || !custom) return {};
+  const std::string& target = node.attrs().string(ir::Attr::target);
+  if (custom(target).host) return {};
+  return Status(Code::unimplemented, "custom op \"" + target + "\" has a launch function for GPUs only");
+}
+
+Status has_gpu_code(const ir::Graph& graph, const ir::Node& node, const CustomLookup& custom) {
+  if (node.op == ir::Op::custom_call && custom && custom(node.attrs().string(ir::Attr::target)).cuda)
+    return {};
   if (runs_in_kernel(node) || ir::is_view(node)) return {};
   // A kernel makes random bits; a product takes in views of its operands, whatever their strides.
   if (node.op == ir::Op::random_bits || node.op == ir::Op::dot_general) return {};
@@ -58,7 +67,8 @@ std::vector<std::uint16_t> devices_of_parameters(const ir::Graph& graph,
 class Placer {
  public:
   Placer(const ir::Graph& graph, const std::vector<std::string>& names,
-         const std::vector<std::uint16_t>& input_devices, Placements* placements, const DevicePlan* plan)
+         const std::vector<std::uint16_t>& input_devices, Placements* placements, const DevicePlan* plan,
+         const CustomLookup& custom)
       : graph_(graph),
         names_(names),
         rebuild_(graph),
@@ -66,7 +76,8 @@ class Placer {
         everywhere_(graph.nodes.size(), false),
         bytes_(graph.nodes.size(), 0),
         placements_(placements),
-        plan_(plan) {}
+        plan_(plan),
+        custom_(custom) {}
 
   ir::Graph Run() {
     for (std::uint32_t n = 0; n < graph_.nodes.size(); ++n) {
@@ -140,9 +151,14 @@ class Placer {
     }
     choice.there = bytes[most];
     choice.device = choice.wanted;
-    if (!is_gpu(names_[choice.wanted])) return choice;
-    choice.no_code = has_gpu_code(graph_, node);
-    if (!choice.no_code.ok()) choice.device = 0;
+    const auto first_gpu = std::find_if(names_.begin(), names_.end(), is_gpu);
+    if (is_gpu(names_[choice.wanted])) {
+      choice.no_code = has_gpu_code(graph_, node, custom_);
+      if (!choice.no_code.ok()) choice.device = 0;
+    } else if (choice.reads && first_gpu != names_.end()) {
+      choice.no_code = has_host_code(node, custom_);
+      if (!choice.no_code.ok()) choice.device = static_cast<std::uint16_t>(first_gpu - names_.begin());
+    }
     return choice;
   }
   std::string Reason(std::uint32_t n, const Choice& choice) const {
@@ -216,6 +232,7 @@ class Placer {
   absl::flat_hash_map<std::pair<std::uint64_t, std::uint16_t>, ir::Value> made_;
   Placements* const placements_;  // null: nobody asks
   const DevicePlan* const plan_;  // null: the place of the operands decides
+  const CustomLookup& custom_;
 };
 
 }  // namespace
@@ -244,10 +261,10 @@ std::vector<std::uint16_t> device_of_nodes(const ir::Graph& graph,
 
 ir::Graph place_nodes(const ir::Graph& graph, const std::vector<std::string>& device_names,
                       const std::vector<std::uint16_t>& input_devices, Placements* placements,
-                      const DevicePlan* plan) {
+                      const DevicePlan* plan, const CustomLookup& custom) {
   if (placements != nullptr) *placements = {};
   if (device_names.size() <= 1) return graph;
-  return Placer(graph, device_names, input_devices, placements, plan).Run();
+  return Placer(graph, device_names, input_devices, placements, plan, custom).Run();
 }
 
 }  // namespace leat::compiler

@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "leat/custom.h"
 #include "leat/engine.h"
 #include "leat/eval.h"
 #include "leat/tensor.h"
@@ -58,7 +59,12 @@ struct ContextOptions {
   // Its own.
   bool exact_contractions = false;  // no library contractions: bits that never depend on the machine
   bool tf32 = false;                // products in f32 on a GPU may round their operands to TF32
-  Tier tier = Tier::automatic;      // when kernels get machine code
+  bool device_graphs = true;        // what a plan runs again on a GPU is launched as CUDA graphs
+  /// cuBLASLt may add a bias and a residual to a product, and do relu or gelu (by tanh), before it rounds:
+  /// the kernel behind the product goes, f16 and bf16 are rounded once instead of at each op, a NaN may leave
+  /// relu as 0, and a product with such an epilogue may be summed in another order than one without.
+  bool library_epilogues = false;
+  Tier tier = Tier::automatic;                            // when kernels get machine code
   PlacementPolicy placement = PlacementPolicy::operands;  // where there are several devices
   bool fuse = true;                                       // debug: false keeps every op a step of its own
   std::string cache_folder{};                             // machine code kept between processes; empty: none
@@ -84,20 +90,6 @@ struct ContextStats {
   std::uint64_t auto_flushes = 0;
 };
 
-/// What a custom op sees: one dense row-major array.
-struct CustomArray {
-  DType dtype = DType::f32;
-  Shape shape;
-  void* data = nullptr;  // inputs are read-only
-  template <Element T>
-  std::span<T> as() const {
-    return {static_cast<T*>(data), static_cast<std::size_t>(shape.num_elements())};
-  }
-};
-/// Fills `outputs`. An exception or an error Status poisons the results with custom_op_failed. Called
-/// on any thread, several times at once for different runs.
-using CustomFunction =
-    std::function<Status(std::span<const CustomArray> inputs, std::span<const CustomArray> outputs)>;
 struct TensorType {
   DType dtype = DType::f32;
   Shape shape;
@@ -136,7 +128,8 @@ class Context {
   const ContextOptions& options() const;
   int worker_count() const;
 
-  /// From now on (until false) runs and compilations that start are recorded.
+  /// From now on (until false) runs and compilations that start are recorded. Kernels of a GPU are launched
+  /// one by one meanwhile, so that each has its times.
   void SetTracing(bool on);
   /// What was recorded since, as a timeline that ui.perfetto.dev opens: one track per worker and per thread
   /// that helped.
@@ -147,6 +140,8 @@ class Context {
 
   /// Registers a C++ function for custom(name, ...). Replaces one of the same name for later plans.
   void RegisterCustom(std::string name, CustomFunction function);
+  /// The same for CPUs, GPUs or both. Throws invalid_argument if it has no function at all.
+  void RegisterCustom(std::string name, CustomOp op);
 
   /// The stages of the program that computes these tensors, as text: "graph", "optimized", "fused",
   /// "kernels", "llvm", "asm", "program", "memory", or "dot" for a picture. Computes nothing.

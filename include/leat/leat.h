@@ -1,10 +1,11 @@
 // All of Leat's public interface. Include this, or only the parts that are used:
 //
 //   tensor.h      Tensor, operators                  eval.h        eval, try_eval, wait, wait_all
-//   create.h      tensors from data and formulas     context.h     devices, workers, limits, custom ops
+//   create.h      tensors from data and formulas     context.h     devices, workers, limits
 //   elementwise.h, ops.h, nn.h   functions           random.h      Generator
 //   function.h    compile(f)                         block_guard.h finds hidden blocking
 //   engine.h      one pool for several Contexts, your threads and allocator
+//   custom.h      ops of your own                    cuda.h        streams of your own
 //   npy.h, dlpack.h              exchange            executable.h, graph_builder.h, future.h   the explicit
 //   dump.h                       every stage seen    level
 #pragma once
@@ -13,6 +14,7 @@
 #include "leat/context.h"
 #include "leat/create.h"
 #include "leat/cuda.h"
+#include "leat/custom.h"
 #include "leat/dlpack.h"
 #include "leat/dtype.h"
 #include "leat/dump.h"

@@ -32,7 +32,12 @@ enum LtDataType : std::int32_t { kLtF32 = 0, kLtF64 = 1, kLtF16 = 2, kLtBf16 = 1
 enum LtComputeType : std::int32_t { kLtCompute32F = 68, kLtCompute64F = 70, kLtCompute32FFastTf32 = 77 };
 
 enum LtLayoutAttribute : std::int32_t { kLtLayoutBatchCount = 5, kLtLayoutBatchStride = 6 };
-enum LtMatmulDescAttribute : std::int32_t { kLtTransposeA = 3, kLtTransposeB = 4 };
+enum LtMatmulDescAttribute : std::int32_t {
+  kLtTransposeA = 3,
+  kLtTransposeB = 4,
+  kLtEpilogue = 7,
+  kLtBiasPointer = 8,
+};
 enum LtPreferenceAttribute : std::int32_t {
   kLtMaxWorkspaceBytes = 1,
   kLtReductionSchemes = 3,
@@ -44,6 +49,10 @@ enum LtPreferenceAttribute : std::int32_t {
 inline constexpr std::int32_t kLtAlgorithmId = 0;                       // CUBLASLT_ALGO_CONFIG_ID
 inline constexpr std::int32_t kLtNotTransposed = 0, kLtTransposed = 1;  // cublasOperation_t
 inline constexpr std::uint32_t kLtReduceInComputeType = 2;              // cublasLtReductionScheme_t
+/// cublasLtEpilogue_t: bits, but for the default. The bias has a number for each row of D as it is stored, of
+/// D's type.
+inline constexpr std::uint32_t kLtEpilogueDefault = 1, kLtEpilogueRelu = 2, kLtEpilogueBias = 4,
+                               kLtEpilogueGelu = 32;
 
 struct LtAlgorithm {  // cublasLtMatmulAlgo_t
   std::uint64_t data[8] = {};

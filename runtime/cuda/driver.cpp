@@ -27,7 +27,7 @@ Status Driver::Load() {
   path_ = library_.PathOf(first != nullptr ? "cuGetProcAddress" : "cuGetProcAddress_v2");
   if (first == nullptr && second == nullptr) {
     return Status(Code::not_found,
-                  library_.name() + " has no cuGetProcAddress: a driver of CUDA 11.3 or later is needed");
+                  library_.name() + " has no cuGetProcAddress: a driver of CUDA 11.4 or later is needed");
   }
   if (path_.find("/stubs/") != std::string::npos) {
     return Status(Code::not_found, path_ + " is the toolkit's library of stubs, not a driver");

@@ -18,6 +18,9 @@ using CuEvent = struct CuEventRecord*;
 using CuModule = struct CuModuleRecord*;
 using CuFunction = struct CuFunctionRecord*;
 using CuMemoryPool = struct CuMemoryPoolRecord*;
+using CuGraph = struct CuGraphRecord*;
+using CuGraphNode = struct CuGraphNodeRecord*;
+using CuGraphExec = struct CuGraphExecRecord*;
 using CuHostFunction = void (*)(void*);
 
 /// CUresult: those that Leat tells apart. Any other is a number with a name and a text.
@@ -56,6 +59,7 @@ inline constexpr unsigned kEventDefault = 0, kEventDisableTiming = 2;
 inline constexpr unsigned kHostPortable = 1, kHostDeviceMap = 2;
 inline constexpr std::int32_t kMaxDynamicSharedBytes = 8;  // CUfunction_attribute
 inline constexpr std::int32_t kPoolReleaseThreshold = 4;   // CUmemPool_attribute
+inline constexpr int kCaptureRelaxed = 2;                  // CUstreamCaptureMode
 inline constexpr std::int32_t kJitErrorLog = 5, kJitErrorLogBytes = 6;
 
 struct CuPoolProperties {            // CUmemPoolProps
@@ -67,6 +71,15 @@ struct CuPoolProperties {            // CUmemPoolProps
   std::size_t max_bytes = 0;
   std::uint16_t usage = 0;
   std::uint8_t reserved[54] = {};
+};
+
+struct CuKernelNode {  // CUDA_KERNEL_NODE_PARAMS_v1
+  CuFunction function = nullptr;
+  unsigned grid_x = 1, grid_y = 1, grid_z = 1;
+  unsigned block_x = 1, block_y = 1, block_z = 1;
+  unsigned shared_bytes = 0;
+  void** parameters = nullptr;  // copied by the call
+  void** extra = nullptr;
 };
 
 // clang-format off
@@ -116,7 +129,21 @@ struct CuPoolProperties {            // CUmemPoolProps
   X(FuncSetAttribute, 9000, (CuFunction function, std::int32_t attribute, int value))                       \
   X(LaunchKernel, 4000, (CuFunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z,            \
                          unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,       \
-                         CuStream stream, void** parameters, void** extra))
+                         CuStream stream, void** parameters, void** extra))                                 \
+  X(StreamBeginCapture, 10010, (CuStream stream, int mode))                                                 \
+  X(StreamEndCapture, 10000, (CuStream stream, CuGraph* graph))                                             \
+  X(GraphCreate, 10000, (CuGraph* graph, unsigned flags))                                                   \
+  X(GraphDestroy, 10000, (CuGraph graph))                                                                   \
+  X(GraphAddKernelNode, 10000, (CuGraphNode* node, CuGraph graph, const CuGraphNode* after,                 \
+                                std::size_t after_count, const CuKernelNode* parameters))                   \
+  X(GraphAddChildGraphNode, 10000, (CuGraphNode* node, CuGraph graph, const CuGraphNode* after,             \
+                                    std::size_t after_count, CuGraph child))                                \
+  X(GraphInstantiateWithFlags, 11040, (CuGraphExec* exec, CuGraph graph, unsigned long long flags))         \
+  X(GraphExecKernelNodeSetParams, 10010, (CuGraphExec exec, CuGraphNode node,                               \
+                                          const CuKernelNode* parameters))                                  \
+  X(GraphExecChildGraphNodeSetParams, 11010, (CuGraphExec exec, CuGraphNode node, CuGraph child))           \
+  X(GraphExecDestroy, 10000, (CuGraphExec exec))                                                            \
+  X(GraphLaunch, 10000, (CuGraphExec exec, CuStream stream))
 // clang-format on
 
 }  // namespace leat::runtime::cuda

@@ -127,8 +127,8 @@ class Settle final : public GpuStepBody {
     GpuRun& run = turn.run();
     const std::uint32_t mine = context.stream_use().stream;
     // Whatever steps did not run: the streams join here.
-    for (std::uint32_t number : run.streams_used()) {
-      if (number == mine || !status.ok()) continue;
+    for (std::uint32_t number : run.streams()) {
+      if (number == mine || !run.touched(number) || !status.ok()) continue;
       status =
           gpu.Check(gpu.driver().EventRecord(run.join_event(number), run.stream(number)), "cuEventRecord");
       if (status.ok())
@@ -138,7 +138,7 @@ class Settle final : public GpuStepBody {
     if (status.ok()) return turn.Defer(*this);
     // The memory of the run is about to be given back.
     if (gpu.lost().ok()) {
-      for (std::uint32_t number : run.streams_used()) {
+      for (std::uint32_t number : run.streams()) {
         const CuStream stream = run.stream(number);
         if (gpu.driver().StreamSynchronize(stream) != CuResult::success)
           gpu.driver().StreamSynchronize(stream);

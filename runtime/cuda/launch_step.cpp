@@ -28,41 +28,31 @@ class LaunchStep final : public GpuStepBody {
                              geometry_.flags);
   }
 
-  Status Execute(StepContext& context, std::int64_t, std::int64_t) const override {
-    StepTurn turn(context, device());
-    if (!turn.status().ok()) return turn.status();
-    if (geometry_.blocks == 0) return turn.Done();
-    Gpu& gpu = turn.gpu();
-    const StatusOr<CuFunction> function = gpu.Load(code_, geometry_.shared_bytes);
+  InGraph in_graph() const override { return InGraph::kernels; }
+  Status Launch(StepContext& context, LaunchTarget& target) const override {
+    if (geometry_.blocks == 0) return {};
+    const GpuRun& run = *context.gpu(device());
+    const StatusOr<CuFunction> function = run.gpu().Load(code_, geometry_.shared_bytes);
     if (!function.ok()) return function.status();
-    turn.BeginsHere();
     const ParameterLayout& layout = code_->layout();
-    std::byte* const pinned =
-        fault_bytes_ > 0 || !layout.by_value() ? turn.run().pinned(context.step_ordinal()) : nullptr;
     absl::InlinedVector<std::uint64_t, 64> words(words_.begin(), words_.end());
-    words[ParameterLayout::kFaults] = reinterpret_cast<std::uint64_t>(pinned);
+    if (fault_bytes_ > 0)
+      words[ParameterLayout::kFaults] = reinterpret_cast<std::uint64_t>(run.flags(context.step_ordinal()));
     for (std::size_t k = 0; k < code_->kernel().pointer_count; ++k)
       words[layout.pointers + k] = reinterpret_cast<std::uint64_t>(context.pointers[k]);
     // A block that is too large to pass lies in pinned memory, which the device reads where it is.
-    std::byte* const block = layout.by_value() ? nullptr : pinned + fault_bytes_;
+    std::byte* const block = layout.by_value() ? nullptr : run.block(context.step_ordinal());
     if (block != nullptr) std::memcpy(block, words.data(), 8 * words.size());
     std::uint64_t address = reinterpret_cast<std::uint64_t>(block);
     void* parameters[] = {block != nullptr ? static_cast<void*>(&address) : words.data()};
-    if (Status s =
-            gpu.Check(gpu.driver().LaunchKernel(*function, geometry_.blocks, 1, 1, geometry_.threads, 1, 1,
-                                                geometry_.shared_bytes, turn.stream(), parameters, nullptr),
-                      "cuLaunchKernel");
-        !s.ok()) {
-      return s;
-    }
-    return turn.Done();
+    return target.Launch(*function, geometry_, parameters);
   }
 
   // The flags lie in pinned memory: what the kernel wrote there is seen once the stream is known to be past
   // it.
   void CollectFaults(StepContext& context) const override {
     const auto* flags =
-        reinterpret_cast<const std::uint32_t*>(context.gpu(device())->pinned(context.step_ordinal()));
+        reinterpret_cast<const std::uint32_t*>(context.gpu(device())->flags(context.step_ordinal()));
     for (std::size_t k = 0; k < arguments_.faults.size(); ++k) {
       if (flags[k] == 0) continue;
       const KernelStep::Fault& fault = arguments_.faults[k];
@@ -71,9 +61,8 @@ class LaunchStep final : public GpuStepBody {
   }
   bool may_fault() const override { return !arguments_.faults.empty(); }
 
-  std::size_t pinned_bytes() const override {
-    return fault_bytes_ + (code_->layout().by_value() ? 0 : 8 * words_.size());
-  }
+  std::size_t flag_bytes() const override { return fault_bytes_; }
+  std::size_t block_bytes() const override { return code_->layout().by_value() ? 0 : 8 * words_.size(); }
   std::string_view kind() const override { return "launch"; }
   std::string ToString() const override {
     std::string text =

@@ -48,6 +48,14 @@ std::optional<Form> form(std::int64_t rows, std::int64_t row_stride, std::int64_
 
 }  // namespace
 
+std::string LtEpilogue::ToString() const {
+  std::string text = residual ? "residual" : "";
+  const auto add = [&](const char* part) { text += (text.empty() ? "" : "+") + std::string(part); };
+  if (bias) add("bias");
+  if (activation != Activation::none) add(activation == Activation::relu ? "relu" : "gelu");
+  return text;
+}
+
 LtMatmul::~LtMatmul() {
   for (LtLayout layout : {a_, b_, d_}) {
     if (layout != nullptr) give_back([&] { return library_->MatrixLayoutDestroy(layout); });
@@ -55,7 +63,7 @@ LtMatmul::~LtMatmul() {
   if (desc_ != nullptr) give_back([&] { return library_->MatmulDescDestroy(desc_); });
 }
 
-Status LtMatmul::Describe(const cpu::MatmulDescriptor& d, bool tf32) {
+Status LtMatmul::Describe(const cpu::MatmulDescriptor& d) {
   const std::optional<LtDataType> type = data_type(d.dtype);
   if (!type) return unsupported("cuBLASLt is not asked for products of " + std::string(name(d.dtype)));
   constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
@@ -66,23 +74,15 @@ Status LtMatmul::Describe(const cpu::MatmulDescriptor& d, bool tf32) {
   const std::optional<Form> b = form(d.k, d.x_k_stride, d.m, d.x_m_stride);
   if (!a || !b) return unsupported("cuBLASLt takes no operand with such strides");
   wide_ = d.dtype == DType::f64;
-  const CublasLt& lt = *library_;
-  const LtComputeType compute = wide_                           ? kLtCompute64F
-                                : tf32 && d.dtype == DType::f32 ? kLtCompute32FFastTf32
-                                                                : kLtCompute32F;
-  if (Status s =
-          lt.Check(lt.MatmulDescCreate(&desc_, compute, wide_ ? kLtF64 : kLtF32), "cublasLtMatmulDescCreate");
-      !s.ok()) {
-    desc_ = nullptr;
+  compute_ = wide_                                    ? kLtCompute64F
+             : request_.tf32 && d.dtype == DType::f32 ? kLtCompute32FFastTf32
+                                                      : kLtCompute32F;
+  transpose_a_ = a->transposed;
+  transpose_b_ = b->transposed;
+  // Of the address of a bias the heuristic takes the alignment alone.
+  if (Status s = MakeDesc(&desc_, reinterpret_cast<const void*>(std::uintptr_t{kAlignment})); !s.ok())
     return s;
-  }
-  const auto transpose = [&](LtMatmulDescAttribute which, bool transposed) {
-    const std::int32_t value = transposed ? kLtTransposed : kLtNotTransposed;
-    return lt.Check(lt.MatmulDescSetAttribute(desc_, which, &value, sizeof value),
-                    "cublasLtMatmulDescSetAttribute");
-  };
-  if (Status s = transpose(kLtTransposeA, a->transposed); !s.ok()) return s;
-  if (Status s = transpose(kLtTransposeB, b->transposed); !s.ok()) return s;
+  const CublasLt& lt = *library_;
   const auto lay_out = [&](LtLayout& layout, const Form& form, std::int64_t batch_stride) {
     Status s = lt.Check(lt.MatrixLayoutCreate(&layout, *type, static_cast<std::uint64_t>(form.rows),
                                               static_cast<std::uint64_t>(form.columns), form.leading),
@@ -102,6 +102,31 @@ Status LtMatmul::Describe(const cpu::MatmulDescriptor& d, bool tf32) {
   return lay_out(d_, {false, d.n, d.m, d.n}, d.m * d.n);
 }
 
+Status LtMatmul::MakeDesc(LtMatmulDesc* desc, const void* bias) const {
+  const CublasLt& lt = *library_;
+  Status status =
+      lt.Check(lt.MatmulDescCreate(desc, compute_, wide_ ? kLtF64 : kLtF32), "cublasLtMatmulDescCreate");
+  if (!status.ok()) {
+    *desc = nullptr;
+    return status;
+  }
+  const auto set = [&](LtMatmulDescAttribute which, const auto& value) {
+    if (!status.ok()) return;
+    status = lt.Check(lt.MatmulDescSetAttribute(*desc, which, &value, sizeof value),
+                      "cublasLtMatmulDescSetAttribute");
+  };
+  set(kLtTransposeA, transpose_a_ ? kLtTransposed : kLtNotTransposed);
+  set(kLtTransposeB, transpose_b_ ? kLtTransposed : kLtNotTransposed);
+  const std::uint32_t after =
+      (request_.epilogue.bias ? kLtEpilogueBias : 0) |
+      (request_.epilogue.activation == LtEpilogue::Activation::relu   ? kLtEpilogueRelu
+       : request_.epilogue.activation == LtEpilogue::Activation::gelu ? kLtEpilogueGelu
+                                                                      : 0);
+  if (after != 0) set(kLtEpilogue, after);
+  if (request_.epilogue.bias) set(kLtBiasPointer, bias);
+  return status;
+}
+
 Status LtMatmul::Choose(LtHandle handle, std::size_t most_workspace_bytes) {
   const CublasLt& lt = *library_;
   LtPreference preference = nullptr;
@@ -115,8 +140,13 @@ Status LtMatmul::Choose(LtHandle handle, std::size_t most_workspace_bytes) {
   Status status = prefer(kLtMaxWorkspaceBytes, bytes);
   // Partial sums in 16 bits would lose what the accumulator holds.
   if (status.ok()) status = prefer(kLtReductionSchemes, kLtReduceInComputeType);
-  for (LtPreferenceAttribute which : {kLtAlignmentA, kLtAlignmentB, kLtAlignmentC, kLtAlignmentD}) {
-    if (status.ok()) status = prefer(which, kAlignment);
+  const std::pair<LtPreferenceAttribute, std::uint32_t> alignments[] = {
+      {kLtAlignmentA, request_.y_alignment},
+      {kLtAlignmentB, kAlignment},
+      {kLtAlignmentC, request_.out_alignment},
+      {kLtAlignmentD, request_.out_alignment}};
+  for (const auto& [which, alignment] : alignments) {
+    if (status.ok()) status = prefer(which, alignment);
   }
   LtHeuristic best;
   int found = 0;
@@ -134,14 +164,15 @@ Status LtMatmul::Choose(LtHandle handle, std::size_t most_workspace_bytes) {
 }
 
 StatusOr<std::shared_ptr<const LtMatmul>> LtMatmul::Plan(const Gpu& gpu, const cpu::MatmulDescriptor& d,
-                                                         bool tf32) {
+                                                         LtRequest request) {
   const StatusOr<Gpu::Lt> lt = gpu.Contractions();
   if (!lt.ok()) return lt.status();
   const Gpu::Current current(gpu);
   if (!current.status().ok()) return current.status();
   std::shared_ptr<LtMatmul> plan(new LtMatmul);
   plan->library_ = lt->library;
-  Status status = plan->Describe(d, tf32);
+  plan->request_ = request;
+  Status status = plan->Describe(d);
   if (status.ok())
     status = plan->Choose(lt->handle, gpu.description().sm >= 90 ? kMostWorkspaceOfHopper : kMostWorkspace);
   if (!status.ok()) return Status(status.code(), gpu.name() + ": " + status.message());
@@ -152,25 +183,34 @@ StatusOr<std::shared_ptr<const LtMatmul>> LtMatmul::Plan(const Gpu& gpu, const c
     return "[" + std::to_string(a) + "," + std::to_string(b) + "]";
   };
   plan->text_ =
-      "cuBLASLt " + std::string(name(d.dtype)) + (tf32 && d.dtype == DType::f32 ? " as tf32 " : " ") +
+      "cuBLASLt " + std::string(name(d.dtype)) + (request.tf32 && d.dtype == DType::f32 ? " as tf32 " : " ") +
       (d.batch == 1 ? "" : std::to_string(d.batch) + " x ") + extents(d.m, d.k) + extents(d.k, d.n) +
-      " algorithm " + std::to_string(id) + " workspace " + std::to_string(plan->workspace_bytes_) + "B";
+      (request.epilogue.any() ? " with " + request.epilogue.ToString() : "") + " algorithm " +
+      std::to_string(id) + " workspace " + std::to_string(plan->workspace_bytes_) + "B";
   return std::shared_ptr<const LtMatmul>(std::move(plan));
 }
 
-Status LtMatmul::Run(Gpu& gpu, CuStream stream, const void* x, const void* y, void* out,
-                     void* workspace) const {
+Status LtMatmul::Run(Gpu& gpu, CuStream stream, const Memory& memory) const {
   const StatusOr<Gpu::Lt> lt = gpu.Contractions();
   if (!lt.ok()) return lt.status();
-  static constexpr float kOne = 1, kZero = 0;
-  static constexpr double kWideOne = 1, kWideZero = 0;
-  const void* const alpha = wide_ ? static_cast<const void*>(&kWideOne) : &kOne;
-  const void* const beta = wide_ ? static_cast<const void*>(&kWideZero) : &kZero;
-  const LtStatus status = lt->library->Matmul(lt->handle, desc_, alpha, y, a_, x, b_, beta, out, d_, out, d_,
-                                              &algorithm_, workspace, workspace_bytes_, stream);
-  if (status == LtStatus::success) [[likely]]
-    return {};
-  return gpu.ContractionFailed(lt->library->Check(status, "cublasLtMatmul"));
+  // The address of a bias stands in the descriptor: each run has its own.
+  LtMatmulDesc own = nullptr;
+  Status status = request_.epilogue.bias ? MakeDesc(&own, memory.bias) : Status();
+  if (status.ok()) {
+    static constexpr float kOne = 1, kZero = 0;
+    static constexpr double kWideOne = 1, kWideZero = 0;
+    const auto factor = [&](bool one) -> const void* {
+      return wide_ ? static_cast<const void*>(one ? &kWideOne : &kWideZero) : one ? &kOne : &kZero;
+    };
+    const void* const c = request_.epilogue.residual ? memory.residual : memory.out;
+    status =
+        library_->Check(library_->Matmul(lt->handle, own != nullptr ? own : desc_, factor(true), memory.y, a_,
+                                         memory.x, b_, factor(request_.epilogue.residual), c, d_, memory.out,
+                                         d_, &algorithm_, memory.workspace, workspace_bytes_, stream),
+                        "cublasLtMatmul");
+  }
+  if (own != nullptr) give_back([&] { return library_->MatmulDescDestroy(own); });
+  return status.ok() ? status : gpu.ContractionFailed(status);
 }
 
 }  // namespace leat::runtime::cuda

@@ -46,7 +46,8 @@ struct OpKernel {
     concat,
     dynamic_slice,
     dynamic_update_slice,
-    fault,  // every index is out of range: there is nothing to read
+    im2col,  // what each tap of a convolution reads, as a matrix
+    fault,   // every index is out of range: there is nothing to read
     // In order along an axis, or over a window (emit_op_ordered.cpp).
     window,
     scan,       // a thread a line: neighbours in memory are neighbours in the block
@@ -89,7 +90,7 @@ inline constexpr std::uint8_t kDescending = 1, kNanLast = 2;
 // Of contractions.
 inline constexpr std::uint8_t kXAlongDepth = 1, kYAlongDepth = 2;  // dense along k: neighbours load along it
 inline constexpr std::uint8_t kDividedRows = 4;    // each row is divided by a number of its own
-inline constexpr std::uint8_t kAbsentTaps = 8;     // a convolution that reads padding, or holes
+inline constexpr std::uint8_t kAbsentTaps = 8;     // a convolution that reads padding, or holes; im2col too
 inline constexpr std::uint8_t kHolesInInput = 16;  // of the input dilation
 // Of attention_rows.
 inline constexpr std::uint8_t kCausal = 1, kMasked = 2;

@@ -17,18 +17,17 @@ class OpLaunchStep final : public GpuStepBody {
         results_(results),
         fault_(std::move(fault)) {}
 
-  Status Execute(StepContext& context, std::int64_t, std::int64_t) const override {
-    StepTurn turn(context, device());
-    if (!turn.status().ok()) return turn.status();
-    Gpu& gpu = turn.gpu();
+  InGraph in_graph() const override { return InGraph::kernels; }
+  Status Launch(StepContext& context, LaunchTarget& target) const override {
+    const GpuRun& run = *context.gpu(device());
     absl::InlinedVector<CuFunction, 8> functions;
     for (std::size_t k = 0; k < codes_.size(); ++k) {
-      const StatusOr<CuFunction> function = gpu.Load(codes_[k], plan_.launches[k].geometry.shared_bytes);
+      const StatusOr<CuFunction> function =
+          run.gpu().Load(codes_[k], plan_.launches[k].geometry.shared_bytes);
       if (!function.ok()) return function.status();
       functions.push_back(*function);
     }
-    turn.BeginsHere();
-    auto* const flag = reinterpret_cast<std::uint32_t*>(turn.run().pinned(context.step_ordinal()));
+    auto* const flag = reinterpret_cast<std::uint32_t*>(run.flags(context.step_ordinal()));
     const std::size_t count = operands_ + results_;
     void* const scratch = plan_.scratch_bytes > 0 ? context.pointers[count] : nullptr;
     for (std::size_t k = 0; k < codes_.size(); ++k) {
@@ -37,25 +36,19 @@ class OpLaunchStep final : public GpuStepBody {
       const OpLaunch& launch = plan_.launches[k];
       std::vector<std::uint64_t> words = pack_parameters(launch, flag, {context.pointers, count}, scratch);
       void* parameters[] = {words.data()};
-      if (Status s = gpu.Check(gpu.driver().LaunchKernel(
-                                   functions[k], launch.geometry.blocks, 1, 1, launch.geometry.threads, 1, 1,
-                                   launch.geometry.shared_bytes, turn.stream(), parameters, nullptr),
-                               "cuLaunchKernel");
-          !s.ok()) {
-        return s;
-      }
+      if (Status s = target.Launch(functions[k], launch.geometry, parameters); !s.ok()) return s;
     }
-    return turn.Done();
+    return {};
   }
 
   bool may_fault() const override { return plan_.faults; }
   void CollectFaults(StepContext& context) const override {
-    if (*reinterpret_cast<const std::uint32_t*>(context.gpu(device())->pinned(context.step_ordinal())) == 0)
+    if (*reinterpret_cast<const std::uint32_t*>(context.gpu(device())->flags(context.step_ordinal())) == 0)
       return;
     for (std::size_t r = 0; r < results_; ++r) context.Poison(operands_ + r, fault_, 0);
   }
   std::vector<std::shared_ptr<const GpuCode>> codes() const override { return codes_; }
-  std::size_t pinned_bytes() const override { return sizeof(std::uint32_t); }
+  std::size_t flag_bytes() const override { return sizeof(std::uint32_t); }
   std::string_view kind() const override { return "launch"; }
   std::string ToString() const override {
     std::string text;

@@ -18,6 +18,10 @@ namespace leat::runtime::cuda {
 /// taken as they are; `exact` and `y_is_constant` say nothing here.
 OpPlan plan_exact_matmul(const cpu::MatmulDescriptor& descriptor, const GpuDescription& gpu);
 
+/// out[b, c, taps..., positions...] = what the tap reads of x[b, c] for the position, 0 beside x; uses: x,
+/// out. REQUIRES: no input dilation, dense arrays, an x with elements.
+OpPlan plan_im2col(const cpu::ConvolutionDescriptor& descriptor, const GpuDescription& gpu);
+
 /// unimplemented, with a reason, where the op has no device code: control ops, blocked layouts, and lines or
 /// updates of 2^32 elements and more. REQUIRES: static types, as inference gives them; not an op that fuses
 /// into loop kernels.

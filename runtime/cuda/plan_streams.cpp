@@ -3,6 +3,9 @@
 // A step follows one of those that it waits for onto their stream, where it is next: nothing else is needed
 // to be behind them. Others it waits for on the device by an event, which costs the host nothing. The order
 // on a stream is the order of the program, as edges with the cause `stream`.
+//
+// The steps of a device graph take streams too, for runs that do not launch it. Others wait for the step that
+// launches it, which waits for those steps, or, where it launches the graph, for what those steps wait for.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -24,16 +27,27 @@ class Planner {
 
   void Run() {
     p_.stream_uses.assign(p_.steps.size(), {});
+    graph_of_.assign(p_.steps.size(), kNone);
+    for (std::uint32_t s = 0; s < p_.steps.size(); ++s) {
+      if (!Queued(s)) continue;
+      for (const GraphMember& m : graph_members(*p_.steps[s].body)) {
+        graph_of_[m.step] = s;
+        p_.stream_uses[m.step].in_graph = true;
+      }
+    }
     for (std::uint32_t s = 0; s < p_.steps.size(); ++s) {
       if (!Queued(s)) continue;
       Device& device = devices_[p_.steps[s].device];
       const std::uint32_t stream = Choose(device, s);
       p_.stream_uses[s].stream = stream;
-      if (device.last[stream] != kNone && !p_.steps[device.last[stream]].body->defers())
-        p_.edges.push_back({device.last[stream], s, Cause::stream});
+      const std::uint32_t last = device.last[stream];
+      const bool ordered = std::find(before_[s].begin(), before_[s].end(), last) != before_[s].end();
+      if (last != kNone && !p_.steps[last].body->defers() && !ordered)
+        p_.edges.push_back({last, s, Cause::stream});
       device.last[stream] = s;
       device.busy[stream] += p_.steps[s].cost_ns;
       WaitForOthers(s);
+      WaitForGraph(s);
       NoteFaults(s);
     }
     for (auto& [number, device] : devices_) AddSettle(number, device);
@@ -69,13 +83,32 @@ class Planner {
     return best;
   }
 
+  // Whether `s` has to wait on the device for `b`, which comes before it, by an event.
+  bool WaitsByEvent(std::uint32_t s, std::uint32_t b) const {
+    if (!Queued(b) || p_.steps[b].body->defers()) return false;  // those are done before the step is queued
+    return p_.steps[b].device != p_.steps[s].device || p_.stream_uses[b].stream != p_.stream_uses[s].stream;
+  }
+
   void WaitForOthers(std::uint32_t s) {
     for (std::uint32_t b : before_[s]) {
-      if (!Queued(b) || p_.steps[b].body->defers()) continue;  // those are done before the step is queued
-      if (p_.steps[b].device == p_.steps[s].device && p_.stream_uses[b].stream == p_.stream_uses[s].stream)
-        continue;
+      // Who waits for a step of a graph waits for what launches that too.
+      if (graph_of_[b] != kNone && graph_of_[b] != s && graph_of_[b] != graph_of_[s]) continue;
+      if (!WaitsByEvent(s, b)) continue;
       p_.stream_uses[b].signals = true;
       p_.stream_uses[s].waits.emplace_back(b, p_.steps[b].device);
+    }
+  }
+
+  void WaitForGraph(std::uint32_t s) {
+    std::set<std::uint32_t> outside;
+    for (const GraphMember& m : graph_members(*p_.steps[s].body)) {
+      for (std::uint32_t b : before_[m.step]) {
+        if (graph_of_[b] == kNone && WaitsByEvent(s, b)) outside.insert(b);
+      }
+    }
+    for (std::uint32_t b : outside) {
+      p_.stream_uses[b].signals = true;
+      p_.stream_uses[s].graph_waits.emplace_back(b, p_.steps[b].device);
     }
   }
 
@@ -123,6 +156,7 @@ class Planner {
   Program& p_;
   std::vector<std::vector<std::uint32_t>> before_;
   std::map<DeviceId, Device> devices_;
+  std::vector<std::uint32_t> graph_of_;  // per step: what launches it in a graph, or kNone
   std::map<std::uint32_t, std::set<std::uint32_t>> faulting_;
 };
 

@@ -25,6 +25,10 @@ class WorkContext final : public StepContext {
     return run->attention.load(std::memory_order_relaxed) & RunState::stopping;
   }
   std::uint32_t step_ordinal() const override { return step; }
+  void Enter(std::uint32_t other) override {
+    step = other;
+    pointers = run->pointers + run->records[other].first_use;
+  }
   cuda::GpuRun* gpu(DeviceId device) override { return run->instance->gpus[device].get(); }
   const StreamUse& stream_use() const override { return run->program->stream_uses[step]; }
   std::optional<Resume> Defer() override {

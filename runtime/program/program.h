@@ -45,8 +45,10 @@ struct BufferInfo {
 struct StreamUse {
   std::uint32_t stream = 0;                               // of its device
   bool signals = false;                                   // others wait for it by an event
+  bool in_graph = false;                                  // a device graph launches it
   std::vector<std::pair<std::uint32_t, DeviceId>> waits;  // steps on other streams, with their devices
   std::vector<std::uint32_t> faults;  // of a step that defers: the steps whose faults are known after it
+  std::vector<std::pair<std::uint32_t, DeviceId>> graph_waits;  // of a device graph: what its steps wait for
 };
 
 /// What a step sees of its run.
@@ -63,6 +65,9 @@ class StepContext {
 
   // For steps on a GPU, which only the engine's runs have.
   virtual std::uint32_t step_ordinal() const { return 0; }
+  /// From now on this is the context of another step, which has had its turn and was not over: what launches
+  /// it for it goes through its steps. Ends with its own.
+  virtual void Enter(std::uint32_t) {}
   /// REQUIRES: the program has steps on this device.
   virtual cuda::GpuRun* gpu(DeviceId) { return nullptr; }
   virtual const StreamUse& stream_use() const;

@@ -154,5 +154,64 @@ TEST(EmulatedDynamicSlice, StartsOfSeveralDTypesHaveNoCode) {
   EXPECT_EQ(plan.status().message(), "dynamic_slice with starts of several dtypes has no code for a GPU");
 }
 
+// A 3-dimensional convolution's columns by plain loops; of fewer dimensions the first have one tap and place.
+TEST(EmulatedIm2col, EveryTapReadsItsElement) {
+  Random random(12);
+  using Integers = std::vector<std::int64_t>;
+  const auto check = [&](DType dtype, Integers x, Integers taps, Integers strides, Integers low,
+                         Integers positions, Integers dilation) {
+    runtime::cpu::ConvolutionDescriptor d;
+    d.dtype = dtype;
+    d.batch = 2;
+    d.channels = 3;
+    const std::size_t rank = x.size(), bytes = byte_size(dtype);
+    d.input = x;
+    d.kernel = taps;
+    d.output = positions;
+    d.strides = strides;
+    d.low = low;
+    d.dilation = dilation;
+    const auto padded = [&](Integers of, std::int64_t with) {
+      of.insert(of.begin(), 3 - rank, with);
+      return of;
+    };
+    const Integers X = padded(x, 1), T = padded(taps, 1), S = padded(strides, 1), L = padded(low, 0),
+                   P = padded(positions, 1), D = padded(dilation, 1);
+    const auto in_bytes = static_cast<std::size_t>(6 * X[0] * X[1] * X[2]) * bytes;
+    const Bytes in = runtime::draw_array(dtype, 6 * X[0] * X[1] * X[2], ir::Domain::all, true, random);
+    Bytes want;
+    for (std::int64_t plane = 0; plane < 6; ++plane) {
+      for (std::int64_t t = 0; t < T[0] * T[1] * T[2]; ++t) {
+        for (std::int64_t p = 0; p < P[0] * P[1] * P[2]; ++p) {
+          const Integers tap = {t / (T[1] * T[2]), t / T[2] % T[1], t % T[2]};
+          const Integers place = {p / (P[1] * P[2]), p / P[2] % P[1], p % P[2]};
+          std::int64_t at = plane;
+          bool inside = true;
+          for (std::size_t s = 0; s < 3; ++s) {
+            const std::int64_t index = place[s] * S[s] - L[s] + tap[s] * D[s];
+            inside = inside && index >= 0 && index < X[s];
+            at = at * X[s] + index;
+          }
+          const std::byte* const element = in.data() + at * static_cast<std::int64_t>(bytes);
+          for (std::size_t k = 0; k < bytes; ++k) want.push_back(inside ? element[k] : std::byte{0});
+        }
+      }
+    }
+    std::vector<DeviceBytes> uses;
+    uses.emplace_back(in_bytes);
+    uses.emplace_back(want.size());
+    std::memcpy(uses[0].data(), in.data(), in_bytes);
+    run_plan(runtime::cuda::plan_im2col(d, small_gpu()), uses, "im2col");
+    EXPECT_EQ(std::memcmp(uses[1].data(), want.data(), want.size()), 0);
+  };
+  for (const DType dtype : {DType::f16, DType::f32, DType::f64}) {
+    check(dtype, {7, 9}, {3, 2}, {1, 1}, {0, 0}, {5, 8}, {1, 1});    // nothing beside x
+    check(dtype, {7, 9}, {3, 3}, {1, 1}, {1, 1}, {7, 9}, {1, 1});    // all around
+    check(dtype, {7, 40}, {2, 3}, {2, 3}, {0, 2}, {4, 14}, {3, 2});  // behind it, too
+    check(dtype, {50}, {5}, {2}, {3}, {26}, {1});                    // one dimension
+    check(dtype, {3, 4, 5}, {2, 2, 3}, {1, 2, 1}, {1, 0, 1}, {4, 2, 5}, {1, 1, 1});
+  }
+}
+
 }  // namespace
 }  // namespace leat::emulator

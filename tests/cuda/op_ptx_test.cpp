@@ -76,6 +76,15 @@ std::vector<OpKernel> kernels_of(DType dtype, const runtime::cuda::GpuDescriptio
          {Attr::dilation, Integers{1, 1}},
          {Attr::groups, std::int64_t{1}}});
   }
+  for (const std::int64_t low : {0, 1}) {
+    runtime::cpu::ConvolutionDescriptor d;
+    d.dtype = dtype;
+    d.kernel = d.output = {3, 4};
+    d.strides = d.dilation = {1, 1};
+    d.low = {low, low};
+    d.input = {5 + low, 7};
+    if (is_float(dtype)) kernels.push_back(runtime::cuda::plan_im2col(d, gpu).launches[0].kernel);
+  }
   add(Op::attention, {{dtype, {9, 8}}, {dtype, {70, 8}}, {dtype, {70, 8}}, {dtype, {9, 70}}},
       {{Attr::scale, 0.5}, {Attr::causal, true}});
   return kernels;

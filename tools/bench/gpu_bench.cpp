@@ -1,12 +1,16 @@
-// Leat on a GPU: the works of the GPU table (tools/gpu bench prints it, with the peers beside it). Without a
-// GPU it says so, and ends with status 3.
+// Leat on a GPU: the works of the GPU table (tools/gpu bench prints it, with the peers beside it), and what
+// each row must reach: met, missed, or not measured, as what takes a peer is here. Without a GPU it says so,
+// and ends with status 3.
 //
 //   1  elementwise chain and copy      4  a program of 100 kernels again   6  a transformer encoder
 //   2  rows, columns, transposes       5  10 x (normal, matmul)            7  both sides at once
 //   3  products with bias and gelu
 //
+// "leat, library epilogues" is a Context that allows cuBLASLt its bias and gelu (ContextOptions).
+//
 // Times are wall time of many runs queued one behind the other, over their number, unless the work says
-// "queued" or "alone". Row 1 measures the driver's own copy from device to device in the same way.
+// "queued" or "alone". Rows 1 and 2 measure the driver's own copy from device to device in the same way. Row
+// 4 runs a plan again, which is one launch of a device graph.
 #include <cmath>
 #include <cstring>
 
@@ -14,6 +18,7 @@
 #include "leat/leat.h"
 #include "runtime/cuda/gpu.h"
 #include "runtime/engine/engine_core.h"
+#include "tools/bench/gpu_bars.h"
 #include "tools/bench/measure.h"
 
 namespace leat::bench {
@@ -25,8 +30,8 @@ constexpr int kNoGpu = 3;
 
 class GpuBench {
  public:
-  GpuBench(int argc, char** argv, Context& context, bool small)
-      : bench_(argc, argv), context_(context), small_(small) {}
+  GpuBench(int argc, char** argv, Context& context, Context& library, bool small)
+      : bench_(argc, argv), bars_(bench_, small), context_(context), library_(library), small_(small) {}
 
   void Run() {
     Streams();
@@ -36,6 +41,10 @@ class GpuBench {
     Queue();
     Encoder();
     BothSides();
+    const Context::Scope scope(library_);
+    who_ = "leat, library epilogues";
+    Products();
+    Encoder();
   }
 
  private:
@@ -57,7 +66,7 @@ class GpuBench {
       std::vector<Tensor> results;
       const double begin = now_us();
       for (int k = 0; k < count; ++k) results.push_back(make().eval());
-      context_.wait_all();
+      Context::Current().wait_all();
       return (now_us() - begin) / count;
     };
     several(3);
@@ -66,42 +75,53 @@ class GpuBench {
     for (int round = 0; round < bench_.rounds(); ++round) samples.push_back(several(count));
     return spread(samples);
   }
-  void Time(int row, const std::string& work, const std::function<Tensor()>& make) {
-    bench_.Report(row, work, "leat", Queued(make));
+  Spread Time(int row, const std::string& work, const std::function<Tensor()>& make) {
+    const Spread s = Queued(make);
+    bench_.Report(row, work, who_, s);
+    return s;
   }
 
-  void Streams() {
-    if (!Wants(1)) return;
-    const std::int64_t n = small_ ? 1 << 12 : std::int64_t{1} << 28;
-    {
-      const Tensor x = Random({n});
-      Time(1, "elementwise chain, 2^28 f32", [&] { return tanh(x * 2 + 1) * 0.5f - x; });
-      Time(1, "copy, 2^28 f32", [&] { return -x; });  // reads and writes each element, as a copy does
-    }
+  // Microseconds that the driver takes to copy so many bytes from device to device; 0 where there is no
+  // memory for two of them.
+  Spread DeviceCopy(std::size_t bytes) {
     const auto& gpu = *context_.state()->engine().core().gpus[1];
     const runtime::cuda::Gpu::Current current(gpu);
     const runtime::cuda::Driver& d = gpu.driver();
     runtime::cuda::CuAddress from = 0, to = 0;
     runtime::cuda::CuStream stream = nullptr;
-    const auto bytes = static_cast<std::size_t>(4 * n);
-    if (d.MemAlloc(&from, bytes) != CuResult::success || d.MemAlloc(&to, bytes) != CuResult::success ||
-        d.StreamCreate(&stream, runtime::cuda::kStreamNonBlocking) != CuResult::success) {
-      std::fprintf(stderr, "gpu_bench: no memory for two copies of 2^28 f32\n");
-      return;
-    }
     std::vector<double> samples;
-    const int count = small_ ? 2 : 20;
-    for (int round = -1; round < bench_.rounds(); ++round) {
-      const double begin = now_us();
-      for (int k = 0; k < count; ++k)
-        d.MemcpyPeerAsync(to, gpu.context(), from, gpu.context(), bytes, stream);
-      d.StreamSynchronize(stream);
-      if (round >= 0) samples.push_back((now_us() - begin) / count);
+    if (d.MemAlloc(&from, bytes) == CuResult::success && d.MemAlloc(&to, bytes) == CuResult::success &&
+        d.StreamCreate(&stream, runtime::cuda::kStreamNonBlocking) == CuResult::success) {
+      const int count = small_ ? 2 : 20;
+      for (int round = -1; round < bench_.rounds(); ++round) {
+        const double begin = now_us();
+        for (int k = 0; k < count; ++k)
+          d.MemcpyPeerAsync(to, gpu.context(), from, gpu.context(), bytes, stream);
+        d.StreamSynchronize(stream);
+        if (round >= 0) samples.push_back((now_us() - begin) / count);
+      }
+    } else {
+      std::fprintf(stderr, "gpu_bench: no memory for two copies of %zu bytes\n", bytes);
     }
-    bench_.Report(1, "copy, 2^28 f32", "device-to-device copy", spread(samples));
-    d.StreamDestroy(stream);
-    d.MemFree(from);
-    d.MemFree(to);
+    if (stream != nullptr) d.StreamDestroy(stream);
+    if (to != 0) d.MemFree(to);
+    if (from != 0) d.MemFree(from);
+    return samples.empty() ? Spread() : spread(samples);
+  }
+
+  void Streams() {
+    if (!Wants(1)) return;
+    const std::int64_t n = small_ ? 1 << 12 : std::int64_t{1} << 28;
+    Spread chain, copy;
+    {
+      const Tensor x = Random({n});
+      chain = Time(1, "elementwise chain, 2^28 f32", [&] { return tanh(x * 2 + 1) * 0.5f - x; });
+      copy = Time(1, "copy, 2^28 f32", [&] { return -x; });  // reads and writes each element, as a copy does
+    }
+    const Spread device = DeviceCopy(static_cast<std::size_t>(4 * n));
+    if (device.median > 0) bench_.Report(1, "copy, 2^28 f32", "device-to-device copy", device);
+    bars_.AtLeast(1, "elementwise chain, of the copy's bandwidth", device.median / chain.median, 0.92);
+    bars_.AtLeast(1, "copy, of the copy's bandwidth", device.median / copy.median, 0.92);
   }
 
   void Rows() {
@@ -110,12 +130,20 @@ class GpuBench {
       const std::string suffix = dtype == DType::f32 ? ", 8192x4096 f32" : ", 8192x4096 bf16";
       const Tensor x = Random({N(8192), N(4096)}, dtype);
       const Tensor scale = There(ones({N(4096)}), dtype), shift = There(zeros({N(4096)}), dtype);
-      Time(2, "softmax" + suffix, [&] { return softmax(x, -1); });
-      Time(2, "layer_norm" + suffix, [&] { return layer_norm(x, scale, shift); });
-      Time(2, "transpose" + suffix, [&] { return transpose(x) + 0; });
-      Time(2, "sum" + suffix, [&] { return sum(x); });
-      Time(2, "column sums" + suffix, [&] { return sum(x, {0}); });
+      const auto bytes = static_cast<std::size_t>(x.shape().num_elements()) * byte_size(dtype);
+      const double copy = DeviceCopy(bytes).median;
+      // `passes` over the bytes of x; the copy makes two.
+      const auto time = [&](const char* work, int passes, const std::function<Tensor()>& make) {
+        const Spread s = Time(2, work + suffix, make);
+        bars_.AtLeast(2, work + suffix + ", of the copy's bandwidth", copy * passes / (2 * s.median), 0.85);
+      };
+      time("softmax", 2, [&] { return softmax(x, -1); });
+      time("layer_norm", 2, [&] { return layer_norm(x, scale, shift); });
+      time("transpose", 2, [&] { return transpose(x) + 0; });
+      time("sum", 1, [&] { return sum(x); });
+      time("column sums", 1, [&] { return sum(x, {0}); });
     }
+    bars_.NeedsPeers(2, "not slower than torch.compile and JAX");
   }
 
   void Products() {
@@ -129,10 +157,13 @@ class GpuBench {
         const std::string suffix = std::string(", ") + s.name + (dtype == DType::f32 ? " f32" : " bf16");
         const Tensor x = Random({N(s.m), N(s.k)}, dtype), w = Random({N(s.k), N(s.n)}, dtype);
         const Tensor b = Random({N(s.n)}, dtype);
-        Time(3, "matmul" + suffix, [&] { return matmul(x, w); });
-        Time(3, "matmul + bias + gelu" + suffix, [&] { return gelu(linear(x, w, b), true); });
+        const Spread alone = Time(3, "matmul" + suffix, [&] { return matmul(x, w); });
+        const Spread both =
+            Time(3, "matmul + bias + gelu" + suffix, [&] { return gelu(linear(x, w, b), true); });
+        bars_.AtMost(3, "bias + gelu" + suffix + ", over matmul alone", both.median / alone.median, 1.05);
       }
     }
+    bars_.NeedsPeers(3, "at least 0.98 of torch.matmul");
   }
 
   void Program() {
@@ -162,6 +193,8 @@ class GpuBench {
     }
     bench_.Report(4, "100 kernels again: queued", "leat", spread(host));
     bench_.Report(4, "100 kernels again: done", "leat", spread(total));
+    bars_.AtMost(4, "100 kernels again: queued", spread(host).median, 15, " us");
+    bars_.NeedsPeers(4, "total not above PyTorch's CUDA-graph replay");
   }
 
   void Queue() {
@@ -185,6 +218,8 @@ class GpuBench {
     }
     bench_.Report(5, "10 x (normal, matmul) 1000: queued", "leat", spread(queued));
     bench_.Report(5, "10 x (normal, matmul) 1000: done", "leat", spread(done));
+    bars_.AtMost(5, "10 x (normal, matmul) 1000: queued", spread(queued).median, 20, " us");
+    bars_.NeedsPeers(5, "finished not above PyTorch and JAX");
   }
 
   // Post-norm layers of 12 heads, 768 wide, as BERT-base has them, over sequences of 128.
@@ -226,6 +261,7 @@ class GpuBench {
       };
       Time(6, "encoder, 12 layers, bf16, batch " + std::to_string(batch), forward);
     }
+    bars_.NeedsPeers(6, "not slower than torch.compile and JAX");
   }
 
   void BothSides() {
@@ -261,6 +297,9 @@ class GpuBench {
     bench_.Report(7, "both branches at once", "leat", both);
     const double ratio = both.median / std::max(one.median, other.median);
     bench_.Report(7, "makespan over the longer branch", "leat", {ratio, ratio, ratio}, "x");
+    bars_.AtMost(7, "longer branch over the shorter",
+                 std::max(one.median, other.median) / std::min(one.median, other.median), 1.2);
+    bars_.AtMost(7, "makespan over the longer branch", ratio, 1.15);
     const Tensor large = full({N(4096), N(4096)}, 1.0f).wait();
     const Spread copy = time([&] { to_device(large, "gpu:0").wait(); });
     const Spread under = time([&] {
@@ -273,7 +312,9 @@ class GpuBench {
   }
 
   Bench bench_;
-  Context& context_;
+  const Bars bars_;
+  Context &context_, &library_;
+  std::string who_ = "leat";
   const bool small_;
   std::uint64_t seed_ = 0;
 };
@@ -285,16 +326,20 @@ int main(int argc, char** argv) {
   using namespace leat;
   // Small extents, to see that the program works where a run of full size makes no sense.
   const bool small = std::getenv("LEAT_BENCH_SMALL") != nullptr;
-  std::unique_ptr<Context> context;
+  std::unique_ptr<Context> context, library;
   try {
-    context = std::make_unique<Context>(ContextOptions{.gpu_devices = 1, .tier = Tier::machine_code});
+    const Engine engine({.gpu_devices = 1});
+    context = std::make_unique<Context>(engine, ContextOptions{.tier = Tier::machine_code});
+    library = std::make_unique<Context>(
+        engine, ContextOptions{.library_epilogues = true, .tier = Tier::machine_code});
   } catch (const Error& e) {
+    bench::Bars::SayNothingIsMeasured(bench::Bench(argc, argv));
     std::fprintf(stderr, "gpu_bench: skipped: %s\n", e.status().message().c_str());
     return bench::kNoGpu;
   }
   const Context::Scope scope(*context);
   try {
-    bench::GpuBench(argc, argv, *context, small).Run();
+    bench::GpuBench(argc, argv, *context, *library, small).Run();
   } catch (const Error& e) {
     std::fprintf(stderr, "gpu_bench: %s\n", e.what());
     return 1;

@@ -75,6 +75,7 @@ class Bench {
   }
 
   int rounds() const { return rounds_; }
+  bool json() const { return json_; }
   static int threads() { return static_cast<int>(std::thread::hardware_concurrency()); }
 
   bool Wants(int row, const std::string& work) const {

@@ -28,12 +28,14 @@ struct Options {
   std::string placement = "operands";
   bool fuse = true;
   bool exact = false;
+  bool device_graphs = true;
 };
 
 compiler::CompileOptions compile_options(const Options& options) {
   compiler::CompileOptions compile;
   compile.fuse = options.fuse;
   compile.exact_contractions = options.exact;
+  compile.device_graphs = options.device_graphs;
   compile.place_automatically = options.placement == kAutomaticPlacement;
   const runtime::cuda::GpuDescription gpu = *runtime::cuda::gpu_description(options.what.arch);
   compile.devices =
@@ -216,6 +218,7 @@ void add_dump_command(CLI::App& app, Status* status) {
   add_placement_option(command, &o->placement);
   command->add_flag("!--no-fuse", o->fuse, "one op per kernel");
   command->add_flag("--exact-contractions", o->exact, "bit-equal to the interpreter");
+  command->add_flag("!--no-device-graphs", o->device_graphs, "launch each kernel of a GPU by itself");
   command->footer(
       "Text that leaves something out begins with \"// not parsable\"; --fold=none --constants=all is "
       "whole.\n"

@@ -25,6 +25,9 @@ void add_session_options(CLI::App* command, SessionOptions* o) {
       ->capture_default_str();
   command->add_flag("--exact-contractions", o->exact, "bit-equal to the interpreter");
   command->add_flag("--tf32", o->tf32, "cuBLASLt may round operands in f32 to TF32");
+  command->add_flag("!--no-device-graphs", o->device_graphs, "launch each kernel of a GPU by itself");
+  command->add_flag("--library-epilogues", o->library_epilogues,
+                    "cuBLASLt may do bias, residual, relu and gelu (by tanh), and round once");
 }
 
 Status Session::Run(std::vector<runtime::Ref<runtime::Value>>* outputs) {
@@ -77,6 +80,8 @@ StatusOr<std::unique_ptr<Session>> Session::Open(const SessionOptions& options) 
   compile.exact_contractions = options.exact;
   compile.place_automatically = options.placement == kAutomaticPlacement;
   compile.tf32 = options.tf32;
+  compile.device_graphs = options.device_graphs;
+  compile.library_epilogues = options.library_epilogues;
   compile.tier = options.tier == "tiles"       ? compiler::Tier::tiles
                  : options.tier == "automatic" ? compiler::Tier::automatic
                                                : compiler::Tier::machine_code;

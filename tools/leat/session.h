@@ -18,7 +18,7 @@ struct SessionOptions {
   int devices = 1;
   int gpus = 0;
   std::string placement = "operands";
-  bool exact = false, tf32 = false;
+  bool exact = false, tf32 = false, library_epilogues = false, device_graphs = true;
   std::string tier = "machine_code";
   std::shared_ptr<StepSchedule> schedule;  // of run; null: none
 };

@@ -24,8 +24,7 @@ class MovementEmitter final : OpEmitter {
     const I count = n_[0], stride = blocks_ * threads_;
     const auto some = [&](I first, std::int64_t n) {
       Values words;
-      for (std::int64_t k = 0; k < n; ++k)
-        words.push_back(LoadWord(type, Source(first + I(k) * stride), bytes));
+      for (std::int64_t k = 0; k < n; ++k) words.push_back(Read(type, first + I(k) * stride, bytes));
       for (std::int64_t k = 0; k < n; ++k)
         StoreWord(words[static_cast<std::size_t>(k)], At(type, out, Destination(first + I(k) * stride)),
                   bytes);
@@ -51,6 +50,17 @@ class MovementEmitter final : OpEmitter {
     const Flag bad(b_.CreateICmpUGE(index.v, extent.v));
     NoteFault(bad);
     return select(bad, Zero(), index);
+  }
+
+  /// Word i of the result.
+  llvm::Value* Read(llvm::Type* type, I i, int bytes) {
+    if (kernel_.code != Code::im2col) return LoadWord(type, Source(i), bytes);
+    Flag inside(b_.getTrue());
+    llvm::Value* const source = ColumnSource(i, inside);
+    if ((kernel_.variant & runtime::cuda::kAbsentTaps) == 0) return LoadWord(type, source, bytes);
+    // What lies outside reads the first word, which is there.
+    llvm::Value* const word = LoadWord(type, b_.CreateSelect(inside.v, source, p_[0]), bytes);
+    return b_.CreateSelect(inside.v, word, llvm::Constant::getNullValue(type));
   }
 
   /// The address of word i of the result.
@@ -130,6 +140,31 @@ class MovementEmitter final : OpEmitter {
       source = k == 0 ? here : b_.CreateSelect((within >= begin).v, here, source);
     }
     return source;
+  }
+
+  // rank: spatial dimensions. numbers: words, then positions, taps, x extent, stride, low, dilation by
+  // dimension; pointers: x, out. The result is [plane of x, taps..., positions...].
+  llvm::Value* ColumnSource(I i, Flag& inside) {
+    std::vector<I> place;
+    I rest = i;
+    for (unsigned d = kernel_.rank; d-- > 0;) {
+      const I* n = &n_[1 + 6 * d];
+      place.insert(place.begin(), Mod(rest, n[0]) * n[3] - n[4]);
+      rest = Div(rest, n[0]);
+    }
+    for (unsigned d = kernel_.rank; d-- > 0;) {
+      const I* n = &n_[1 + 6 * d];
+      place[d] = place[d] + Mod(rest, n[1]) * n[5];
+      rest = Div(rest, n[1]);
+    }
+    I at = rest;
+    for (unsigned d = 0; d < kernel_.rank; ++d) {
+      const I extent = n_[3 + 6 * d];
+      // A negative place is beyond any extent: both are unsigned here.
+      inside = inside & Flag(b_.CreateICmpULT(place[d].v, extent.v));
+      at = at * extent + place[d];
+    }
+    return Word(p_[0], at);
   }
 
   // numbers: words, elements of a result line, inner, elements of a line of x; pointers: x, u32 indices

@@ -114,6 +114,7 @@ void emit_op_kernel(const runtime::cuda::OpKernel& kernel, const CodeTarget& tar
     case Code::dynamic_slice:
     case Code::dynamic_update_slice:
     case Code::take:
+    case Code::im2col:
     case Code::fault: emit_movement(kernel, target, module); return;
     case Code::window:
     case Code::scan:

@@ -117,7 +117,7 @@ TEST_F(CublasLtProducts, OnePlanServesManyRunsAtOnce) {
 TEST_F(CublasLtProducts, WhatTheLibraryIsNotAskedIsExactAndSaysWhy) {
   const Tensor x = to_device(numbers({4, 6}, DType::i32), "gpu:0"),
                y = to_device(numbers({6, 5}, DType::i32), "gpu:0");
-  EXPECT_THAT(Program(matmul(x, y)), HasSubstr("(exact, as every product of integers)"));
+  EXPECT_THAT(Program(matmul(x, y)), HasSubstr("(exact: products of integers always are)"));
   EXPECT_EQ(matmul(x, y).to_vector<std::int32_t>(),
             matmul(to_device(x, "cpu:0"), to_device(y, "cpu:0")).to_vector<std::int32_t>());
   // The library refuses this one.

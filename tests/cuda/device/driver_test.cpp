@@ -57,7 +57,7 @@ TEST(CudaDriver, AnyOtherLibraryIsRefused) {
   ASSERT_FALSE(driver.ok());
   EXPECT_EQ(driver.status().code(), Code::not_found);
   EXPECT_EQ(driver.status().message(),
-            "libm.so.6 has no cuGetProcAddress: a driver of CUDA 11.3 or later is needed");
+            "libm.so.6 has no cuGetProcAddress: a driver of CUDA 11.4 or later is needed");
 }
 
 // Whatever fails while the driver is opened: it is absent, and the reason names the call.

@@ -42,7 +42,8 @@ bool arrives(const Tensor& tensor, T want) {
 }
 
 /// Values that go to and fro; how many came.
-int run_all(const Context& context, FakeGpu& gpu) {
+int run_all(Context& context, FakeGpu& gpu) {
+  context.SetTracing(true);  // which calls more
   gpu.Serve(context.state()->engine());
   const Tensor host = arange(5000, DType::f32);
   const Tensor x = to_device(host, "gpu:0") + 1;
@@ -57,6 +58,15 @@ int run_all(const Context& context, FakeGpu& gpu) {
   const Tensor ones = reshape(slice(x, {{0, 64}}), {8, 8}) * 0 + 1;
   const Tensor rows = to_device(arange(8, DType::i64), "gpu:0");
   came += arrives(gather(sort(matmul(ones, ones), 1), rows, 0), 8.0f);
+  context.SetTracing(false);
+  std::vector<Tensor> kept;            // so that each has memory of its own
+  for (int run = 0; run < 4; ++run) {  // device graphs: built in the second, patched later
+    const Tensor fresh = kept.emplace_back(to_device(full({8, 8}, 1.0f), "gpu:0").eval());
+    came += arrives(cumsum(sort(matmul(fresh, fresh), 1), 1) - max(fresh, {1}, true), 63.0f);
+  }
+  came += arrives(relu(matmul(ones, ones) + slice(ones, {{0, 1}, {0, 8}})), 9.0f);
+  const Tensor kernel = reshape(slice(x, {{0, 18}}), {2, 1, 3, 3}) * 0 + 1;
+  came += arrives(conv(reshape(ones, {1, 1, 8, 8}), kernel), 9.0f);
   EXPECT_TRUE(arrives(host * 3, 3 * 4999.0f));  // the host works on
   return came;
 }
@@ -74,19 +84,25 @@ class FailingCall : public ::testing::TestWithParam<std::tuple<const char*, CuRe
 
 TEST_P(FailingCall, IsAnErrorOfWhatNeededIt) {
   const auto [entry, result] = GetParam();
-  const ContextOptions options{
-      .workers = 2, .gpu_devices = 2, .cuda_driver = LEAT_FAKE_CUDA, .cache_folder = kCache.path};
+  const ContextOptions options{.workers = 2,
+                               .gpu_devices = 2,
+                               .cuda_driver = LEAT_FAKE_CUDA,
+                               .library_epilogues = true,
+                               .cache_folder = kCache.path};
   // The turns of this call in a run where nothing fails.
   std::int64_t calls = 0;
   {
     FakeGpu gpu({.devices = 2, .most_delay_us = 0});
     {
       Context context(options);
-      context.SetTracing(true);  // which calls more
       Context::Scope scope(context);
-      EXPECT_EQ(run_all(context, gpu), 5);
+      EXPECT_EQ(run_all(context, gpu), 11);
     }
     calls = gpu.driver().calls()[entry];
+    if (std::string(entry).find("Graph") != std::string::npos ||
+        std::string(entry).find("Capture") != std::string::npos) {
+      EXPECT_GT(calls, 0);
+    }
   }
   for (std::int64_t nth = 1; nth <= calls; nth += 1 + nth / 6) {
     SCOPED_TRACE(std::string(entry) + ", call " + std::to_string(nth) + " of " + std::to_string(calls));
@@ -94,7 +110,6 @@ TEST_P(FailingCall, IsAnErrorOfWhatNeededIt) {
     gpu.driver().FailCall(entry, static_cast<int>(nth), result);
     try {
       Context context(options);
-      context.SetTracing(true);  // which calls more
       Context::Scope scope(context);
       run_all(context, gpu);
     } catch (const Error& e) {  // of the Context

@@ -23,9 +23,9 @@ TEST(FakeCublasLt, ComplainsOfMisuse) {
   runtime::cpu::MatmulDescriptor d;
   d.m = d.n = d.k = 8;
   d.x_m_stride = d.y_k_stride = 8;
-  const auto plan = LtMatmul::Plan(*gpu, d, false).value();
-  const auto complaint = [&](const void* x, const void* y, void* out) {
-    plan->Run(*gpu, stream, x, y, out, nullptr).IgnoreError();
+  const auto plan = LtMatmul::Plan(*gpu, d).value();
+  const auto complaint = [&](const void* x, const void* y, std::byte* out) {
+    plan->Run(*gpu, stream, {.x = x, .y = y, .out = out}).IgnoreError();
     gpu->Quiesce();
     return fake.driver().TakeComplaints();
   };
@@ -64,13 +64,13 @@ TEST(FakeCublasLt, ComplainsOfMisuse) {
             LtStatus::success);
   lt.library->MatmulPreferenceDestroy(preference);
   EXPECT_EQ(ask(desc, wide, wide, wide, wide), call + "no such matmul preferences\n");
-  const float one = 1, zero = 0;
+  const float one = 1, zero = 0, two = 2;
   const auto check = [&](LtLayout a, const void* x, void* workspace, const float* beta) {
     lt.library->Matmul(lt.handle, desc, &one, x, a, block, wide, beta, block, wide, block, wide,
                        &best.algorithm, workspace, 0, stream);
     return fake.driver().TakeComplaints();
   };
-  EXPECT_EQ(check(wide, block, nullptr, &one), "cublasLtMatmul with other factors than 1 and 0\n");
+  EXPECT_EQ(check(wide, block, nullptr, &two), "cublasLtMatmul with other factors than 1, and 0 or 1\n");
   EXPECT_EQ(check(wide, block + 16, nullptr, &zero), "cublasLtMatmul with an operand that is not aligned\n");
   EXPECT_EQ(check(wide, block, block + 64, &zero), "cublasLtMatmul with a workspace that is not aligned\n");
   EXPECT_EQ(lt.library->MatrixLayoutDestroy(narrow), LtStatus::success);
@@ -79,6 +79,63 @@ TEST(FakeCublasLt, ComplainsOfMisuse) {
   EXPECT_NE(fake.driver().Leaks().find("5 matrix layouts"), std::string::npos) << fake.driver().Leaks();
   for (LtLayout layout : {narrow, wide}) lt.library->MatrixLayoutDestroy(layout);
   for (LtMatmulDesc made : {desc, doubles}) lt.library->MatmulDescDestroy(made);
+  memory->Free(block, 4096, 64);
+}
+
+// And of what is described as an epilogue.
+TEST(FakeCublasLt, ComplainsOfEpilogues) {
+  using namespace runtime::cuda;  // NOLINT: the names of the interface
+  FakeGpu fake({.devices = 1});
+  const auto driver = Driver::Open(LEAT_FAKE_CUDA).value();
+  const auto gpu = Gpu::Create(driver, 0).value();
+  const Gpu::Current current(*gpu);
+  const Gpu::Lt lt = gpu->Contractions().value();
+  const CuStream stream = gpu->TakeStreams().value()->front();
+  const auto memory = gpu->MakeAllocator();
+  auto* const block = static_cast<std::byte*>(memory->Allocate(4096, 64));
+  runtime::cpu::MatmulDescriptor d;
+  d.m = d.n = d.k = 8;
+  d.x_m_stride = d.y_k_stride = 8;
+  const auto plan = LtMatmul::Plan(*gpu, d, {.epilogue = {.residual = true, .bias = true}}).value();
+  EXPECT_NE(plan->ToString().find("[8,8][8,8] with residual+bias algorithm"), std::string::npos);
+  const auto complaint = [&](std::byte* bias, std::byte* residual) {
+    plan->Run(*gpu, stream,
+              {.x = block, .y = block + 256, .bias = bias, .residual = residual, .out = block + 512})
+        .IgnoreError();
+    gpu->Quiesce();
+    return fake.driver().TakeComplaints();
+  };
+  EXPECT_EQ(complaint(block + 1024, block + 1280), "");
+  EXPECT_EQ(complaint(block + 8192, block), "cublasLtMatmul: the bias is not there\n");
+  EXPECT_EQ(complaint(block, block + 4096 - 16), "cublasLtMatmul: C is not there\n");
+  EXPECT_EQ(complaint(block + 4, block), "cublasLtMatmul with a bias that is not aligned\n");
+  EXPECT_FALSE(gpu->lost().ok());
+  LtLayout layout = nullptr;
+  LtMatmulDesc desc = nullptr;
+  LtPreference preference = nullptr;
+  ASSERT_EQ(lt.library->MatrixLayoutCreate(&layout, kLtF32, 8, 8, 8), LtStatus::success);
+  ASSERT_EQ(lt.library->MatmulDescCreate(&desc, kLtCompute32F, kLtF32), LtStatus::success);
+  ASSERT_EQ(lt.library->MatmulPreferenceCreate(&preference), LtStatus::success);
+  const auto ask = [&](std::uint32_t epilogue, const void* bias) {
+    lt.library->MatmulDescSetAttribute(desc, kLtEpilogue, &epilogue, sizeof epilogue);
+    lt.library->MatmulDescSetAttribute(desc, kLtBiasPointer, &bias, sizeof bias);
+    LtHeuristic best;
+    int found = 0;
+    lt.library->MatmulAlgoGetHeuristic(lt.handle, desc, layout, layout, layout, layout, preference, 1, &best,
+                                       &found);
+    EXPECT_EQ(found, 0);
+    return fake.driver().TakeComplaints();
+  };
+  const std::string call = "cublasLtMatmulAlgoGetHeuristic: ";
+  EXPECT_EQ(ask(kLtEpilogueRelu | kLtEpilogueGelu, nullptr), call + "there is no such epilogue\n");
+  EXPECT_EQ(ask(kLtEpilogueBias, nullptr), call + "a bias without an address\n");
+  EXPECT_EQ(ask(kLtEpilogueRelu, block), call + "a bias that the epilogue does not add\n");
+  const std::uint64_t wide = kLtEpilogueRelu;
+  lt.library->MatmulDescSetAttribute(desc, kLtEpilogue, &wide, sizeof wide);
+  EXPECT_EQ(fake.driver().TakeComplaints(), "cublasLtMatmulDescSetAttribute: an attribute of 8 bytes\n");
+  lt.library->MatrixLayoutDestroy(layout);
+  lt.library->MatmulDescDestroy(desc);
+  lt.library->MatmulPreferenceDestroy(preference);
   memory->Free(block, 4096, 64);
 }
 

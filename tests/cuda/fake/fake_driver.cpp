@@ -4,49 +4,9 @@
 #include <cstring>
 #include <unordered_map>
 
-#include "tests/cuda/fake/fake_state.h"
+#include "tests/cuda/fake/fake_entries.h"
 
 namespace leat::fake_cuda {
-namespace {
-
-using namespace runtime::cuda;  // NOLINT: the names of the interface that is played
-
-// Every function but the first ones needs a current context whose device works.
-#define LEAT_CALL(entry) \
-  if (const auto result = state().Enter(entry)) return *result;
-#define LEAT_CONTEXT_CALL(entry)                                                \
-  int device = 0;                                                               \
-  if (const auto result = state().EnterContext(entry, &device)) return *result; \
-  [[maybe_unused]] const std::lock_guard lock(state().mutex);
-
-template <class Made>
-Made* find(std::map<void*, std::unique_ptr<Made>>& all, const void* handle) {
-  const auto it = all.find(const_cast<void*>(handle));
-  return it == all.end() ? nullptr : it->second.get();
-}
-
-template <class Made, class Handle>
-void keep(std::map<void*, std::unique_ptr<Made>>& all, std::unique_ptr<Made> made, Handle* handle) {
-  *handle = reinterpret_cast<Handle>(made.get());
-  all.emplace(made.get(), std::move(made));
-}
-
-CuResult missing(const char* call, const char* what) {
-  return state().Misuse(std::string(call) + ": no such " + what);
-}
-
-// The stream, which must be of the current context.
-FakeStream* stream_of(CuStream handle, int device, const char* call) {
-  FakeStream* const stream = find(state().streams, handle);
-  if (stream == nullptr) {
-    missing(call, "stream");
-  } else if (stream->device() != device) {
-    state().Misuse(std::string(call) + " on a stream of another context");
-    return nullptr;
-  }
-  return stream;
-}
-
 CuResult Init(unsigned) {
   LEAT_CALL("cuInit");
   return CuResult::success;
@@ -161,7 +121,7 @@ CuResult CtxPopCurrent(CuContext* context) {
   return CuResult::success;
 }
 
-CuResult add_memory(const char* call, CuAddress* address, std::size_t bytes, int device) {
+static CuResult add_memory(const char* call, CuAddress* address, std::size_t bytes, int device) {
   State& s = state();
   if (bytes == 0) return s.Misuse(std::string(call) + " of 0 bytes");
   if (s.memory.BytesOf(device) + static_cast<std::int64_t>(bytes) > s.options.memory_bytes)
@@ -243,8 +203,8 @@ CuResult MemFreeHost(void* address) {
 }
 
 // A copy whose ends are checked now, for their kind, and again when it happens.
-CuResult queue_copy(const char* call, int device, std::uint64_t to, bool to_host, std::uint64_t from,
-                    bool from_host, std::size_t bytes, CuStream handle) {
+static CuResult queue_copy(const char* call, int device, std::uint64_t to, bool to_host, std::uint64_t from,
+                           bool from_host, std::size_t bytes, CuStream handle) {
   State& s = state();
   FakeStream* const stream = stream_of(handle, device, call);
   if (stream == nullptr) return CuResult::invalid_handle;
@@ -370,66 +330,7 @@ CuResult LaunchHostFunc(CuStream handle, CuHostFunction function, void* argument
   return CuResult::success;
 }
 
-CuResult ModuleLoadDataEx(CuModule* module, const void* image, unsigned, std::int32_t*, void**) {
-  LEAT_CONTEXT_CALL("cuModuleLoadDataEx");
-  const std::string text(static_cast<const char*>(image));
-  const bool cubin = text.starts_with("\x7f\x45LF");
-  if (!cubin && text.find(".entry leat_kernel") == std::string::npos) return CuResult::invalid_image;
-  keep(state().modules, std::make_unique<FakeModule>(device, text), module);
-  return CuResult::success;
-}
-CuResult ModuleUnload(CuModule module) {
-  LEAT_CALL("cuModuleUnload");
-  const std::lock_guard lock(state().mutex);
-  FakeModule* const found = find(state().modules, module);
-  if (found == nullptr) return missing("cuModuleUnload", "module");
-  std::erase_if(state().functions, [&](const auto& item) { return item.second->module == found; });
-  state().modules.erase(module);
-  return CuResult::success;
-}
-CuResult ModuleGetFunction(CuFunction* function, CuModule module, const char* name) {
-  LEAT_CONTEXT_CALL("cuModuleGetFunction");
-  FakeModule* const found = find(state().modules, module);
-  if (found == nullptr) return missing("cuModuleGetFunction", "module");
-  if (std::strcmp(name, "leat_kernel") != 0) return CuResult::not_found;
-  keep(state().functions, std::make_unique<FakeFunction>(found), function);
-  return CuResult::success;
-}
-CuResult FuncSetAttribute(CuFunction function, std::int32_t attribute, int value) {
-  LEAT_CONTEXT_CALL("cuFuncSetAttribute");
-  FakeFunction* const found = find(state().functions, function);
-  if (found == nullptr) return missing("cuFuncSetAttribute", "function");
-  if (attribute == kMaxDynamicSharedBytes) found->shared_bytes = value;
-  return CuResult::success;
-}
-CuResult LaunchKernel(CuFunction handle, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
-                      unsigned block_y, unsigned block_z, unsigned shared_bytes, CuStream on,
-                      void** parameters, void**) {
-  LEAT_CONTEXT_CALL("cuLaunchKernel");
-  State& s = state();
-  FakeFunction* const function = find(s.functions, handle);
-  if (function == nullptr) return missing("cuLaunchKernel", "function");
-  if (function->module->device != device) return s.Misuse("cuLaunchKernel of a function of another context");
-  FakeStream* const stream = stream_of(on, device, "cuLaunchKernel");
-  if (stream == nullptr) return CuResult::invalid_handle;
-  if (grid_x == 0 || block_x == 0 || block_x > 1024 || grid_y * grid_z * block_y * block_z != 1)
-    return s.Misuse("cuLaunchKernel of a bad grid");
-  if (shared_bytes > static_cast<unsigned>(function->shared_bytes))
-    return s.Misuse("cuLaunchKernel with more shared memory than the function has been granted");
-  // How many bytes the kernel takes stands in its text: ".param .align 8 .b8 leat_kernel_param_0[112]".
-  const std::string& image = function->module->image;
-  std::size_t bytes = 8;
-  if (const std::size_t at = image.find("leat_kernel_param_0["); at != std::string::npos)
-    bytes = std::stoul(image.substr(at + 20));
-  std::vector<std::byte> block(bytes);
-  std::memcpy(block.data(), parameters[0], bytes);
-  s.Queue(*stream, [=, block = std::move(block)] {
-    state().Launch(*function, {device, handle, grid_x, block_x, shared_bytes, block.data()});
-  });
-  return CuResult::success;
-}
-
-CuResult GetProcAddress(const char* symbol, void** address, int version, std::uint64_t, int* found) {
+static CuResult GetProcAddress(const char* symbol, void** address, int version, std::uint64_t, int* found) {
   static const std::unordered_map<std::string, std::pair<int, void*>> kEntries = {
 #define LEAT_ENTRY(name, since, parameters) {"cu" #name, {since, reinterpret_cast<void*>(&name)}},
       LEAT_CUDA_DRIVER_ENTRIES(LEAT_ENTRY)
@@ -441,8 +342,6 @@ CuResult GetProcAddress(const char* symbol, void** address, int version, std::ui
   if (found != nullptr) *found = *address == nullptr ? 1 : 0;
   return *address == nullptr ? CuResult::not_found : CuResult::success;
 }
-
-}  // namespace
 
 #pragma GCC visibility push(default)
 extern "C" {

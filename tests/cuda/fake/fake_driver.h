@@ -5,8 +5,8 @@
 // missing event shows in the values and under TSan. Device memory has addresses that the host cannot touch: a
 // stray access ends the process. What is wrong with a call is collected as a complaint: memory that was freed
 // or never was, a copy from host memory that is not pinned, a wrong or missing context, handles left behind.
-// As with a real device, an error of its own sticks: from then on every call fails and host functions are not
-// called.
+// Nodes of a graph run in a random order that its edges allow. As with a real device, an error of its own
+// sticks: from then on every call fails and host functions are not called.
 //
 //   FakeDriver& fake = load_fake_driver();   // tests/cuda/fake/load.h
 //   fake.Reset({.devices = 2});  fake.SetLaunch(...);  ...  EXPECT_EQ(fake.TakeComplaints(), "");
@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "runtime/cuda/driver_abi.h"
 
@@ -39,6 +40,13 @@ struct FakeLaunch {
   const std::byte* parameters;
 };
 
+/// A node of a graph that was instantiated.
+struct FakeGraphNode {
+  runtime::cuda::CuFunction function;  // null: a child graph
+  std::size_t child_nodes;
+  std::vector<std::size_t> after;  // nodes of the same graph
+};
+
 class FakeDriver {
  public:
   virtual ~FakeDriver() = default;
@@ -56,6 +64,8 @@ class FakeDriver {
   /// The device fails as after an illegal access of the `nth` launch from now on.
   virtual void FailLaunch(int nth, runtime::cuda::CuResult result) = 0;
   virtual std::map<std::string, std::int64_t> calls() const = 0;  // since Reset
+  /// The graphs that are instantiated.
+  virtual std::vector<std::vector<FakeGraphNode>> Graphs() const = 0;
   /// Everything that was wrong so far, a line each. Empties the list.
   virtual std::string TakeComplaints() = 0;
   // For libraries on top of the driver (fake/cublas_lt/): they share its calls, failures and complaints.

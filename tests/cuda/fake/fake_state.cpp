@@ -26,6 +26,9 @@ void State::Reset(const FakeOptions& o) {
   devices.clear();
   for (int d = 0; d < o.devices; ++d) devices.push_back(std::make_unique<FakeDevice>());
   memory.Clear();
+  captures.clear();
+  execs.clear();
+  graphs.clear();
   events.clear();
   functions.clear();
   modules.clear();
@@ -76,6 +79,9 @@ std::string State::Leaks() const {
   count(events.size(), "events");
   count(modules.size(), "modules");
   count(pools.size(), "pools");
+  count(graphs.size(), "graphs");
+  count(execs.size(), "executable graphs");
+  count(captures.size(), "captures");
   count(memory.blocks().size(), "blocks of memory");
   for (const auto& [what, n] : alive_) count(static_cast<std::size_t>(n), what.c_str());
   return text;
@@ -130,6 +136,13 @@ CuResult State::QueueOperation(runtime::cuda::CuStream handle, const std::string
   if (it == streams.end()) return Misuse(call + ": no such stream");
   if (context_stack().empty() || it->second->device() != context_stack().back())
     return Misuse(call + " on a stream of another context");
+  if (const auto capture = captures.find(it->second.get()); capture != captures.end()) {
+    auto node = std::make_unique<FakeNode>();
+    node->call = call;
+    node->operation = std::move(operation);
+    AddCaptured(*capture->second, std::move(node));
+    return CuResult::success;
+  }
   Queue(*it->second, [this, call, operation = std::move(operation)] {
     const std::string complaint = operation();
     if (!complaint.empty()) Complain(call + ": " + complaint);
@@ -155,13 +168,31 @@ void State::Copy(std::uint64_t to, std::uint64_t from, std::size_t bytes, const 
   std::memcpy(target, source, bytes);
 }
 
-void State::Launch(const FakeFunction& function, FakeLaunch launch) {
+void State::AddCaptured(FakeGraph& graph, std::unique_ptr<FakeNode> node) {
+  if (!graph.nodes.empty()) node->after = {graph.nodes.size() - 1};
+  graph.nodes.push_back(std::move(node));
+}
+
+std::vector<std::vector<FakeGraphNode>> State::Graphs() const {
+  const std::lock_guard lock(mutex);
+  std::vector<std::vector<FakeGraphNode>> all;
+  for (const auto& [handle, exec] : execs) {
+    all.emplace_back();
+    for (const auto& node : exec->graph->nodes) {
+      all.back().push_back(
+          {node->function, node->child != nullptr ? node->child->nodes.size() : 0, node->after});
+    }
+  }
+  return all;
+}
+
+void State::Launch(FakeLaunch launch) {
   std::function<std::string(const FakeLaunch&)> run;
   {
     const std::lock_guard lock(mutex);
     run = launch_;
     if (fail_launch_ > 0 && --fail_launch_ == 0) {
-      devices[static_cast<std::size_t>(function.module->device)]->error = launch_failure_;
+      devices[static_cast<std::size_t>(launch.device)]->error = launch_failure_;
       return;
     }
   }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/cuda/fake/fake_driver.h"
+#include "tests/cuda/fake/fake_graph.h"
 #include "tests/cuda/fake/fake_memory.h"
 #include "tests/cuda/fake/fake_stream.h"
 
@@ -62,6 +63,7 @@ class State final : public FakeDriver {
     return std::exchange(complaints_, {});
   }
   std::string Leaks() const override;
+  std::vector<std::vector<FakeGraphNode>> Graphs() const override;
 
   // For the entry points.
   /// Counts the call; the result that it shall have at once, if any.
@@ -80,7 +82,12 @@ class State final : public FakeDriver {
   void Queue(FakeStream& stream, std::function<void()> operation);
   /// Copies between addresses of any kind. On a stream's thread.
   void Copy(std::uint64_t to, std::uint64_t from, std::size_t bytes, const char* call);
-  void Launch(const FakeFunction& function, FakeLaunch launch);
+  void Launch(FakeLaunch launch);
+  /// Behind what the graph has. With the lock held.
+  void AddCaptured(FakeGraph& graph, std::unique_ptr<FakeNode> node);
+  bool Works(int device) const {
+    return devices[static_cast<std::size_t>(device)]->error == CuResult::success;
+  }
 
   mutable std::mutex mutex;  // guards all that follows
   FakeOptions options;
@@ -91,7 +98,10 @@ class State final : public FakeDriver {
   std::map<void*, std::unique_ptr<FakeModule>> modules;
   std::map<void*, std::unique_ptr<FakeFunction>> functions;
   std::map<void*, std::unique_ptr<FakePool>> pools;
-  std::uint64_t made = 0;  // streams: seeds of their delays
+  std::map<void*, std::unique_ptr<FakeGraph>> graphs;
+  std::map<void*, std::unique_ptr<FakeExec>> execs;
+  std::map<FakeStream*, std::unique_ptr<FakeGraph>> captures;  // that are under way
+  std::uint64_t made = 0;                                      // streams: seeds of their delays
 
  private:
   std::function<std::string(const FakeLaunch&)> launch_;

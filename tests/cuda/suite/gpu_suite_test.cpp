@@ -3,29 +3,14 @@
 //
 // Without a GPU every test is skipped and says why. With LEAT_TEST_FAKE_CUDA=1 it runs on the fake driver, as
 // every build does: then the suite itself is what is tested.
-#include <gtest/gtest.h>
+#include "tests/cuda/suite/gpu_suite.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdlib>
-#include <optional>
 #include <random>
 #include <thread>
 
-#include "compiler/compile.h"
-#include "ir/parser.h"
-#include "ir/printer.h"
-#include "tests/compiler/run_on_engine.h"
-#include "tests/conformance/op_cases.h"
-#include "tests/cuda/fake/launches.h"
-
 namespace leat {
 namespace {
-
-constexpr runtime::DeviceId kGpu = 2;  // the first
-
-bool on_fake() { return std::getenv("LEAT_TEST_FAKE_CUDA") != nullptr; }
-int gpus() { return on_fake() ? 2 : 1; }
 
 /// Ops that are no loop kernels.
 bool has_code_of_its_own(ir::Op op) {
@@ -46,92 +31,6 @@ std::size_t most_cases(ir::Op op) {
   if (const char* most = std::getenv("LEAT_SUITE_CASES")) return std::strtoul(most, nullptr, 10);
   return !on_fake() ? 1 << 20 : has_code_of_its_own(op) ? 4 : 1;
 }
-
-/// The graph with all of its inputs on the GPU, so that it is computed there as far as there is code.
-ir::Graph on_gpu(const ir::Graph& graph) {
-  ir::Graph to(graph.name);
-  to.symbols = graph.symbols;
-  to.locations = graph.locations;
-  std::vector<ir::Value> first(graph.nodes.size());
-  std::size_t parameter = 0;
-  for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) {
-    ir::Node node = graph.nodes[n];
-    if (node.op == ir::Op::parameter) {
-      const ir::Value there = to.AddParameter(graph.parameter_names[parameter++], node.type());
-      first[n] = to.Add(ir::Op::copy, {there}, {{ir::Attr::device, std::string("gpu:0")}}).value();
-      continue;
-    }
-    for (ir::Value& v : node.inputs) v = {first[v.node].node, v.result};
-    first[n] = to.AddUnchecked(std::move(node));
-  }
-  for (const ir::Value v : graph.outputs) to.outputs.push_back({first[v.node].node, v.result});
-  return to;
-}
-
-class GpuSuite : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (on_fake()) {
-      fake_.emplace(fake_cuda::FakeOptions{.devices = gpus(), .most_delay_us = 20});
-    } else {
-      const auto driver = runtime::cuda::Driver::Open();
-      if (!driver.ok()) GTEST_SKIP() << driver.status().message();
-      if ((*driver)->device_count() == 0) GTEST_SKIP() << (*driver)->path() << " knows no GPU";
-    }
-    auto engine = runtime::Engine::Create({.workers = 2,
-                                           .cpu_devices = 2,
-                                           .gpu_devices = gpus(),
-                                           .cuda_driver = on_fake() ? LEAT_FAKE_CUDA : ""});
-    ASSERT_TRUE(engine.ok()) << engine.status().ToString();
-    engine_ = *std::move(engine);
-    if (fake_) fake_->Serve(*engine_);
-    options_.exact_contractions = true;
-    options_.tier = compiler::Tier::tiles;
-    options_.devices.resize(2);
-    options_.devices[1].name = "cpu:1";
-    for (int d = 0; d < gpus(); ++d) {
-      const auto number = static_cast<runtime::DeviceId>(kGpu + d);
-      options_.devices.push_back(compiler::describe_gpu_device(d, engine_->gpu(number)->description()));
-    }
-    options_.custom_call = [](std::string_view target) -> const ir::CustomFunction* {
-      const auto& functions = testing::case_functions();
-      const auto found = functions.find(std::string(target));
-      return found == functions.end() ? nullptr : &found->second;
-    };
-  }
-
-  using Outcome = StatusOr<std::vector<ir::Array>>;
-  /// How what the GPU makes of `graph` differs from the interpreter's, or "".
-  std::string Difference(const ir::Graph& graph, const std::vector<ir::Array>& inputs) {
-    ir::InterpretOptions options;
-    options.custom_calls = &testing::case_functions();
-    return Difference(graph, inputs, ir::interpret(graph, inputs, options));
-  }
-  /// The same of a random graph. Where some value of it faults others may be there, so that tells nothing.
-  std::string DifferenceUnlessItFaults(const ir::Graph& graph, std::uint64_t seed) {
-    const std::vector<ir::Array> inputs = testing::random_inputs(graph, seed);
-    const Outcome expected = ir::interpret(graph, inputs);
-    return expected.ok() ? Difference(graph, inputs, expected) : "";
-  }
-  std::string Difference(const ir::Graph& graph, const std::vector<ir::Array>& inputs,
-                         const Outcome& expected) {
-    const auto program = compiler::compile(graph, options_, *code_);
-    if (!program.ok()) return program.status().ToString();
-    for (const runtime::Step& step : (*program)->steps) {
-      if (step.body == nullptr || step.body->kind() == "copy" || step.name == "settle") continue;
-      ++(step.device >= kGpu ? on_gpu_ : on_host_);
-    }
-    const std::string at =
-        testing::difference(expected, testing::run_on_engine(*engine_, graph, *program, inputs));
-    return at.empty() ? at : at + "\n" + runtime::print(**program);
-  }
-
-  std::optional<fake_cuda::FakeGpu> fake_;
-  std::unique_ptr<runtime::Engine> engine_;
-  std::unique_ptr<compiler::CodeCache> code_ = compiler::make_code_cache({});
-  compiler::CompileOptions options_;
-  int on_gpu_ = 0, on_host_ = 0;  // steps
-};
 
 class GpuOps : public GpuSuite, public ::testing::WithParamInterface<ir::Op> {};
 
@@ -170,6 +69,7 @@ INSTANTIATE_TEST_SUITE_P(All, GpuOps, ::testing::ValuesIn(every_op()),
                          [](const auto& info) { return std::string(ir::name(info.param)); });
 
 TEST_F(GpuSuite, RandomGraphsHaveTheInterpretersBits) {
+  runs_ = 3;
   const std::uint64_t count = on_fake() ? 10 : 500;
   for (std::uint64_t seed = 1; seed <= count; ++seed) {
     SCOPED_TRACE("LEAT_SEED=" + std::to_string(seed));
@@ -177,12 +77,24 @@ TEST_F(GpuSuite, RandomGraphsHaveTheInterpretersBits) {
     ASSERT_EQ(DifferenceUnlessItFaults(graph, seed), "");
   }
   EXPECT_GT(on_gpu_, 10);
+  EXPECT_GT(graphs_, 3);
+}
+
+TEST_F(GpuSuite, WithoutDeviceGraphsToo) {
+  options_.device_graphs = false;
+  for (std::uint64_t seed = 1; seed <= (on_fake() ? 10u : 100u); ++seed) {
+    SCOPED_TRACE("LEAT_SEED=" + std::to_string(seed));
+    const ir::Graph graph = on_gpu(testing::random_graph(seed));
+    ASSERT_EQ(DifferenceUnlessItFaults(graph, seed), "");
+  }
+  EXPECT_EQ(graphs_, 0);
 }
 
 // Values wander between the host, a virtual CPU and the GPUs; ops that a GPU has no code for bring theirs
 // back. Faults have the interpreter's code.
 TEST_F(GpuSuite, ValuesThatWanderKeepTheirBits) {
   options_.reuse_from_bytes = 0;
+  runs_ = 3;
   std::vector<std::string> names;
   for (const compiler::DeviceDescription& device : options_.devices) names.push_back(device.name);
   const std::uint64_t seeds = std::getenv("LEAT_LONG") != nullptr ? 1000 : on_fake() ? 60 : 500;
@@ -195,9 +107,11 @@ TEST_F(GpuSuite, ValuesThatWanderKeepTheirBits) {
     if (fake_) launches = fake_->driver().calls()["cuLaunchKernel"];
   }
   EXPECT_GT(fake_ ? launches : on_gpu_, static_cast<std::int64_t>(seeds));
+  EXPECT_GT(graphs_, 10);
 }
 
 TEST_F(GpuSuite, LargeRandomGraphsToo) {
+  runs_ = on_fake() ? 2 : 3;
   testing::RandomGraphOptions large;
   large.most_elements = on_fake() ? 20'000 : 4'000'000;
   large.most_ops = 12;
@@ -209,6 +123,7 @@ TEST_F(GpuSuite, LargeRandomGraphsToo) {
 }
 
 TEST_F(GpuSuite, PlacedByEstimatesTheBitsStay) {
+  runs_ = 3;
   options_.place_automatically = true;
   for (compiler::DeviceDescription& device : options_.devices) {  // so that even little work is spread
     device.launch_ns = 5000;
@@ -220,42 +135,6 @@ TEST_F(GpuSuite, PlacedByEstimatesTheBitsStay) {
     ASSERT_EQ(DifferenceUnlessItFaults(graph, seed), "");
   }
   EXPECT_GT(on_gpu_, 10);
-}
-
-// Of small whole numbers every sum is exact, in whatever order the library adds them up.
-TEST_F(GpuSuite, ProductsOfTheLibraryAreRightAndTheSameAgain) {
-  options_.exact_contractions = false;
-  options_.devices[kGpu].opened = engine_->gpu(kGpu);
-  if (const auto lt = engine_->gpu(kGpu)->Contractions(); !lt.ok()) GTEST_SKIP() << lt.status().message();
-  for (const char* dtype : {"f32", "f64", "f16", "bf16"}) {
-    for (const auto& [batch, m, k, n] :
-         std::vector<std::array<int, 4>>{{1, 64, 96, 32}, {1, 1, 7, 1}, {1, 5, 130, 9}, {3, 17, 40, 24}}) {
-      const auto array = [&](int rows, int columns) {
-        return std::string(dtype) + "[" + std::to_string(batch) + "," + std::to_string(rows) + "," +
-               std::to_string(columns) + "]";
-      };
-      const std::string product = " {batch_x=[0], batch_y=[0], contract_x=[2], contract_y=[1]}\n";
-      const ir::Graph graph =
-          on_gpu(ir::parse("%x: " + array(m, k) + "\n%y: " + array(k, n) + "\n%t: " + array(n, k) +
-                           "\n%u = transpose %t {dims=[0, 2, 1]}\n%p = dot_general %x %y" + product +
-                           "%q = dot_general %x %u" + product + "%z = add %p %q\n")
-                     .value());
-      std::vector<ir::Array> inputs;
-      std::mt19937 random(7);
-      for (const std::uint32_t p : graph.parameters) {
-        inputs.push_back(ir::Array::Zeros(graph.nodes[p].type()));
-        visit_dtype(inputs.back().type.dtype, [&](auto zero) {
-          using T = decltype(zero);
-          for (std::int64_t i = 0; i < inputs.back().type.shape.num_elements(); ++i)
-            inputs.back().as<T>()[i] = static_cast<T>(static_cast<float>(random() % 3) - 1);
-        });
-      }
-      SCOPED_TRACE(ir::print(graph));
-      for (int again = 0; again < 2; ++again) ASSERT_EQ(Difference(graph, inputs), "");
-      const auto program = compiler::compile(graph, options_, *code_).value();
-      EXPECT_NE(runtime::print(*program).find("cuBLASLt"), std::string::npos) << runtime::print(*program);
-    }
-  }
 }
 
 TEST_F(GpuSuite, RunsAtOnceKeepApart) {

@@ -45,6 +45,14 @@ TEST(CublasLtAbi, NumbersAreThoseOfTheHeader) {
   expect(kLtLayoutBatchStride, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET);
   expect(kLtTransposeA, CUBLASLT_MATMUL_DESC_TRANSA);
   expect(kLtTransposeB, CUBLASLT_MATMUL_DESC_TRANSB);
+  expect(kLtEpilogue, CUBLASLT_MATMUL_DESC_EPILOGUE);
+  expect(kLtBiasPointer, CUBLASLT_MATMUL_DESC_BIAS_POINTER);
+  expect(kLtEpilogueDefault, CUBLASLT_EPILOGUE_DEFAULT);
+  expect(kLtEpilogueRelu, CUBLASLT_EPILOGUE_RELU);
+  expect(kLtEpilogueBias, CUBLASLT_EPILOGUE_BIAS);
+  expect(kLtEpilogueGelu, CUBLASLT_EPILOGUE_GELU);
+  expect(kLtEpilogueRelu | kLtEpilogueBias, CUBLASLT_EPILOGUE_RELU_BIAS);
+  expect(kLtEpilogueGelu | kLtEpilogueBias, CUBLASLT_EPILOGUE_GELU_BIAS);
   expect(kLtMaxWorkspaceBytes, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES);
   expect(kLtReductionSchemes, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK);
   expect(kLtAlignmentA, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES);
@@ -72,6 +80,10 @@ TEST(CublasLtAbi, TheRealLibraryTakesWhatLeatSets) {
   EXPECT_EQ(lt.MatmulDescSetAttribute(desc, kLtTransposeB, &transposed, sizeof transposed),
             LtStatus::success);
   EXPECT_NE(lt.MatmulDescSetAttribute(desc, kLtTransposeB, &transposed, 1), LtStatus::success);
+  const std::uint32_t epilogue = kLtEpilogueGelu | kLtEpilogueBias;
+  const void* const bias = &epilogue;
+  EXPECT_EQ(lt.MatmulDescSetAttribute(desc, kLtEpilogue, &epilogue, sizeof epilogue), LtStatus::success);
+  EXPECT_EQ(lt.MatmulDescSetAttribute(desc, kLtBiasPointer, &bias, sizeof bias), LtStatus::success);
   LtLayout layout = nullptr;
   ASSERT_EQ(lt.MatrixLayoutCreate(&layout, kLtBf16, 4, 5, 8), LtStatus::success);
   const std::int64_t stride = 40;

@@ -28,6 +28,13 @@ static_assert(offsetof(CuPoolProperties, location_type) == offsetof(CUmemPoolPro
 static_assert(offsetof(CuPoolProperties, security) == offsetof(CUmemPoolProps, win32SecurityAttributes));
 static_assert(offsetof(CuPoolProperties, max_bytes) == offsetof(CUmemPoolProps, maxSize));
 static_assert(offsetof(CuPoolProperties, reserved) == offsetof(CUmemPoolProps, reserved));
+static_assert(sizeof(CuKernelNode) == sizeof(CUDA_KERNEL_NODE_PARAMS_v1));
+static_assert(offsetof(CuKernelNode, function) == offsetof(CUDA_KERNEL_NODE_PARAMS_v1, func));
+static_assert(offsetof(CuKernelNode, grid_x) == offsetof(CUDA_KERNEL_NODE_PARAMS_v1, gridDimX));
+static_assert(offsetof(CuKernelNode, block_x) == offsetof(CUDA_KERNEL_NODE_PARAMS_v1, blockDimX));
+static_assert(offsetof(CuKernelNode, shared_bytes) == offsetof(CUDA_KERNEL_NODE_PARAMS_v1, sharedMemBytes));
+static_assert(offsetof(CuKernelNode, parameters) == offsetof(CUDA_KERNEL_NODE_PARAMS_v1, kernelParams));
+static_assert(offsetof(CuKernelNode, extra) == offsetof(CUDA_KERNEL_NODE_PARAMS_v1, extra));
 
 TEST(CudaDriverAbi, NumbersAreThoseOfTheHeader) {
   const auto expect = [](auto ours, auto theirs) {
@@ -62,6 +69,7 @@ TEST(CudaDriverAbi, NumbersAreThoseOfTheHeader) {
   expect(kHostDeviceMap, CU_MEMHOSTALLOC_DEVICEMAP);
   expect(kMaxDynamicSharedBytes, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES);
   expect(kPoolReleaseThreshold, CU_MEMPOOL_ATTR_RELEASE_THRESHOLD);
+  expect(kCaptureRelaxed, CU_STREAM_CAPTURE_MODE_RELAXED);
   expect(kJitErrorLog, CU_JIT_ERROR_LOG_BUFFER);
   expect(kJitErrorLogBytes, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES);
   expect(CuPoolProperties{}.allocation_type, CU_MEM_ALLOCATION_TYPE_PINNED);

@@ -136,8 +136,11 @@ std::optional<Product> find_product(const std::string& call, LtMatmulDesc desc, 
 struct Chosen {
   std::uint64_t key, workspace;
   std::uint32_t alignment[4];
+  std::uint64_t bias_alignment;
 };
 static_assert(sizeof(Chosen) <= sizeof(LtAlgorithm));
+
+std::uint64_t alignment_of(std::uint64_t address) { return address & -address; }
 
 }  // namespace
 
@@ -207,6 +210,8 @@ LtStatus cublasLtMatmulDescSetAttribute(LtMatmulDesc desc, LtMatmulDescAttribute
   constexpr const char* kCall = "cublasLtMatmulDescSetAttribute";
   LEAT_CALL(kCall);
   return descs().Set(desc, kCall, [&](Desc& d) {
+    if (attribute == kLtEpilogue) return read(kCall, value, bytes, d.epilogue);
+    if (attribute == kLtBiasPointer) return read(kCall, value, bytes, d.bias);
     std::int32_t transposed = 0;
     const LtStatus status = read(kCall, value, bytes, transposed);
     if (attribute != kLtTransposeA && attribute != kLtTransposeB)
@@ -249,8 +254,10 @@ LtStatus cublasLtMatmulAlgoGetHeuristic(LtHandle handle, LtMatmulDesc desc, LtLa
   if ((prefer->reductions & ~kLtReduceInComputeType) != 0)
     return misuse(std::string(kCall) + ": partial sums may be joined in the type of the result");
   // Long sums are split.
-  Chosen chosen{
-      product->Key(), product->k() >= 64 ? std::min<std::uint64_t>(4096, prefer->workspace) : 0, {}};
+  Chosen chosen{product->Key(),
+                product->k() >= 64 ? std::min<std::uint64_t>(4096, prefer->workspace) : 0,
+                {},
+                alignment_of(product->desc.bias)};
   std::memcpy(chosen.alignment, prefer->alignment, sizeof chosen.alignment);
   results[0] = {};
   std::memcpy(results[0].algorithm.data, &chosen, sizeof chosen);
@@ -281,10 +288,9 @@ LtStatus cublasLtMatmul(LtHandle handle, LtMatmulDesc desc, const void* alpha, c
   const auto product = find_product(call, desc, a_layout, b_layout, c_layout, d_layout);
   if (!product) return LtStatus::invalid_value;
   const LtDataType scale = product->desc.scale;
-  if (read_element(scale, static_cast<const std::byte*>(alpha)) != 1 ||
-      read_element(scale, static_cast<const std::byte*>(beta)) != 0) {
-    return misuse(call + " with other factors than 1 and 0");
-  }
+  const double of_c = read_element(scale, static_cast<const std::byte*>(beta));
+  if (read_element(scale, static_cast<const std::byte*>(alpha)) != 1 || (of_c != 0 && of_c != 1))
+    return misuse(call + " with other factors than 1, and 0 or 1");
   Chosen chosen{};
   std::memcpy(&chosen, algorithm->data, sizeof chosen);
   if (chosen.key != product->Key()) return misuse(call + " with the algorithm of another product");
@@ -296,6 +302,9 @@ LtStatus cublasLtMatmul(LtHandle handle, LtMatmulDesc desc, const void* alpha, c
     if (at(operands[o]) % chosen.alignment[o] != 0)
       return misuse(call + " with an operand that is not aligned");
   }
+  const std::uint64_t bias_at = product->desc.bias;
+  if (bias_at != 0 && bias_at % chosen.bias_alignment != 0)
+    return misuse(call + " with a bias that is not aligned");
   return status_of(driver().QueueOperation(stream, call, [=, p = *product]() -> std::string {
     const auto find = [&](const void* pointer, std::int64_t bytes) {
       return static_cast<std::byte*>(driver().HostAddress(at(pointer), static_cast<std::size_t>(bytes)));
@@ -303,12 +312,21 @@ LtStatus cublasLtMatmul(LtHandle handle, LtMatmulDesc desc, const void* alpha, c
     const std::byte *const x = find(a, p.a.bytes()), *const y = find(b, p.b.bytes());
     std::byte* const out = find(d, p.d.bytes());
     if (x == nullptr || y == nullptr || out == nullptr) return "an operand is not there";
+    const std::byte *bias = nullptr, *residual = nullptr;
+    if (bias_at != 0) {
+      bias = find(reinterpret_cast<const void*>(bias_at), p.bias_bytes());
+      if (bias == nullptr) return "the bias is not there";
+    }
+    if (of_c == 1) {
+      residual = find(c, p.d.bytes());
+      if (residual == nullptr) return "C is not there";
+    }
     if (workspace_bytes > 0) {
       std::byte* const scratch = find(workspace, static_cast<std::int64_t>(workspace_bytes));
       if (scratch == nullptr) return "the workspace is not there";
       std::memset(scratch, 0xee, workspace_bytes);
     }
-    p.Multiply(x, y, out);
+    p.Multiply(x, y, bias, residual, out);
     return "";
   }));
 }

@@ -1,5 +1,6 @@
 #include "tests/cuda/fake/cublas_lt/fake_product.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <utility>
@@ -30,6 +31,12 @@ void write_element(LtDataType type, std::byte* at, double value) {
     case kLtF16: store(float16(static_cast<float>(value))); break;
     case kLtBf16: store(bfloat16(static_cast<float>(value))); break;
   }
+}
+
+double after_sum(std::uint32_t epilogue, double x) {
+  if ((epilogue & kLtEpilogueRelu) != 0) return std::max(x, 0.0);
+  if ((epilogue & kLtEpilogueGelu) == 0) return x;
+  return 0.5 * x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
 }
 
 /// 10 bits of mantissa, as TF32 has.
@@ -71,6 +78,13 @@ std::string Product::Check() const {
   const bool tf32 = desc.compute == kLtCompute32FFastTf32 && a.type == kLtF32;
   if (wide ? desc.compute != kLtCompute64F : desc.compute != kLtCompute32F && !tf32)
     return "the type of computation does not go with that of the operands";
+  const std::uint32_t activation = desc.epilogue & ~kLtEpilogueBias;
+  if (desc.epilogue != kLtEpilogueDefault && activation != 0 && activation != kLtEpilogueRelu &&
+      activation != kLtEpilogueGelu) {
+    return "there is no such epilogue";
+  }
+  if (desc.has_bias() != (desc.bias != 0))
+    return desc.has_bias() ? "a bias without an address" : "a bias that the epilogue does not add";
   for (const Layout& l : {a, b, d}) {
     if (l.rows <= 0 || l.columns <= 0 || l.batch <= 0) return "an extent is not positive";
     if (l.leading < l.rows) return "a leading dimension is less than the rows";
@@ -83,15 +97,18 @@ std::uint64_t Product::Key() const {
   std::uint64_t key = 1469598103934665603u;
   for (const std::int64_t part :
        {std::int64_t{desc.compute}, std::int64_t{desc.scale}, std::int64_t{desc.transpose_a},
-        std::int64_t{desc.transpose_b}, std::int64_t{a.type}, a.rows, a.columns, a.leading, a.batch,
-        a.batch_stride, b.rows, b.columns, b.leading, b.batch_stride, d.rows, d.columns, d.leading,
-        d.batch_stride}) {
+        std::int64_t{desc.transpose_b}, std::int64_t{desc.epilogue}, std::int64_t{a.type}, a.rows, a.columns,
+        a.leading, a.batch, a.batch_stride, b.rows, b.columns, b.leading, b.batch_stride, d.rows, d.columns,
+        d.leading, d.batch_stride}) {
     key = (key ^ static_cast<std::uint64_t>(part)) * 1099511628211u;
   }
   return key;
 }
 
-void Product::Multiply(const std::byte* x, const std::byte* y, std::byte* out) const {
+std::int64_t Product::bias_bytes() const { return m() * static_cast<std::int64_t>(bytes_of(d.type)); }
+
+void Product::Multiply(const std::byte* x, const std::byte* y, const std::byte* bias, const std::byte* c,
+                       std::byte* out) const {
   const auto size = static_cast<std::int64_t>(bytes_of(a.type));
   const bool tf32 = desc.compute == kLtCompute32FFastTf32;
   const auto element = [&](const std::byte* from, const Layout& l, std::int64_t g, std::int64_t row,
@@ -107,7 +124,10 @@ void Product::Multiply(const std::byte* x, const std::byte* y, std::byte* out) c
         for (std::int64_t l = 0; l < k(); ++l) {
           sum += element(x, a, g, i, l, desc.transpose_a) * element(y, b, g, l, j, desc.transpose_b);
         }
-        write_element(d.type, out + size * (g * d.batch_stride + j * d.leading + i), sum);
+        const std::int64_t at = size * (g * d.batch_stride + j * d.leading + i);
+        if (c != nullptr) sum += read_element(d.type, c + at);
+        if (bias != nullptr) sum += read_element(d.type, bias + size * i);
+        write_element(d.type, out + at, after_sum(desc.epilogue, sum));
       }
     }
   }

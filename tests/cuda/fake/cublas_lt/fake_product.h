@@ -17,6 +17,9 @@ struct Desc {
   runtime::cuda::LtComputeType compute;
   runtime::cuda::LtDataType scale;
   bool transpose_a = false, transpose_b = false;
+  std::uint32_t epilogue = runtime::cuda::kLtEpilogueDefault;
+  std::uint64_t bias = 0;  // its address
+  bool has_bias() const { return (epilogue & runtime::cuda::kLtEpilogueBias) != 0; }
 };
 
 struct Product {
@@ -29,7 +32,10 @@ struct Product {
   std::string Check() const;
   /// What an algorithm is chosen for.
   std::uint64_t Key() const;
-  void Multiply(const std::byte* x, const std::byte* y, std::byte* out) const;
+  /// `bias` of D's rows where the epilogue has one; `c`, which is laid out as D, or null.
+  void Multiply(const std::byte* x, const std::byte* y, const std::byte* bias, const std::byte* c,
+                std::byte* out) const;
+  std::int64_t bias_bytes() const;
 };
 
 /// The element at an address.
