@@ -6,9 +6,13 @@
 #include <unistd.h>
 #include <xmmintrin.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <filesystem>
+#include <fstream>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "runtime/executor/copy_step.h"
@@ -389,19 +393,44 @@ TEST(EngineTest, AForkedChildGetsAnError) {
   EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
-TEST(EngineTest, IdleEnginesUseNoProcessor) {
+std::set<std::string> threads_of_process() {
+  std::set<std::string> threads;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task"))
+    threads.insert(entry.path().filename());
+  return threads;
+}
+/// What the kernel says of the state of each, and of how often it has begun to wait or was made to.
+std::string activity_of(const std::set<std::string>& threads) {
+  std::string all;
+  for (const std::string& thread : threads) {
+    std::ifstream status("/proc/self/task/" + thread + "/status");
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with("State:") || line.find("ctxt_switches:") != std::string::npos) all += line + "\n";
+    }
+  }
+  return all;
+}
+
+// They come to rest, and none of them wakes to look.
+TEST(EngineTest, ThreadsOfIdleEnginesSleep) {
+  const std::set<std::string> others = threads_of_process();
   auto engine = make_engine();
   ASSERT_TRUE(
       engine
           ->RunInline(
               {.program = make_add_one(), .inputs = {ready_i64(*engine, 1)}, .outputs = pending_values(1)})
           .ok());
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  timespec a{}, b{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
-  EXPECT_LT((b.tv_sec - a.tv_sec) * 1e3 + static_cast<double>(b.tv_nsec - a.tv_nsec) / 1e6, 1.0);
+  std::set<std::string> threads;
+  std::ranges::set_difference(threads_of_process(), others, std::inserter(threads, threads.end()));
+  ASSERT_GE(threads.size(), 2u);
+  std::string before, after;
+  for (int tries = 0; tries < 200 && (tries == 0 || before != after); ++tries) {
+    before = activity_of(threads);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    after = activity_of(threads);
+  }
+  EXPECT_EQ(before, after);
+  EXPECT_EQ(after.find("R (running)"), std::string::npos) << after;
 }
 
 }  // namespace
