@@ -5,14 +5,16 @@
 namespace leat::runtime::cuda {
 
 StatusOr<std::shared_ptr<const CublasLt>> CublasLt::Open(const std::string& path) {
+#define LEAT_ENTRY(entry, result, parameters) "cublasLt" #entry,
+  static constexpr const char* kEntries[] = {LEAT_CUBLASLT_ENTRIES(LEAT_ENTRY)};
+#undef LEAT_ENTRY
   const StatusOr<OpenedLibrary> library =
-      open_library("LEAT_CUBLASLT", {"libcublasLt.so.13", "libcublasLt.so.12"}, path, /*stays=*/true);
+      open_library("LEAT_CUBLASLT", {"libcublasLt.so.13", "libcublasLt.so.12"},
+                   {.path = path, .needs = kEntries, .stays = true});
   if (!library.ok()) return Status(Code::not_found, "no cuBLASLt: " + library.status().message());
   std::shared_ptr<CublasLt> lt(new CublasLt);
-#define LEAT_ENTRY(entry, result, parameters)                                      \
-  lt->entry = reinterpret_cast<decltype(entry)>(library->Find("cublasLt" #entry)); \
-  if (lt->entry == nullptr)                                                        \
-    return Status(Code::not_found, "no cuBLASLt: " + library->name() + " has no cublasLt" #entry);
+#define LEAT_ENTRY(entry, result, parameters) \
+  lt->entry = reinterpret_cast<decltype(entry)>(library->Find("cublasLt" #entry));
   LEAT_CUBLASLT_ENTRIES(LEAT_ENTRY)
 #undef LEAT_ENTRY
   lt->path_ = library->PathOf("cublasLtGetVersion");

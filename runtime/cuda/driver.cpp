@@ -14,7 +14,7 @@ std::string describe_version(int version) {
 }
 
 StatusOr<std::shared_ptr<const Driver>> Driver::Open(const std::string& path) {
-  StatusOr<OpenedLibrary> library = open_library("LEAT_CUDA_DRIVER", {"libcuda.so.1"}, path);
+  StatusOr<OpenedLibrary> library = open_library("LEAT_CUDA_DRIVER", {"libcuda.so.1"}, {.path = path});
   if (!library.ok()) return Status(Code::not_found, "no CUDA driver: " + library.status().message());
   std::shared_ptr<Driver> driver(new Driver(*std::move(library)));
   if (Status s = driver->Load(); !s.ok()) return s;

@@ -27,8 +27,12 @@ std::string result_name(int result) {
 }  // namespace
 
 StatusOr<std::shared_ptr<const JitLinker>> JitLinker::Open() {
+  static constexpr const char* kNeeds[] = {
+      "nvJitLinkVersion",        "nvJitLinkCreate",          "nvJitLinkDestroy",
+      "nvJitLinkAddData",        "nvJitLinkComplete",        "nvJitLinkGetLinkedCubinSize",
+      "nvJitLinkGetLinkedCubin", "nvJitLinkGetErrorLogSize", "nvJitLinkGetErrorLog"};
   StatusOr<OpenedLibrary> library =
-      open_library("LEAT_NVJITLINK", {"libnvJitLink.so.13", "libnvJitLink.so.12"});
+      open_library("LEAT_NVJITLINK", {"libnvJitLink.so.13", "libnvJitLink.so.12"}, {.needs = kNeeds});
   if (!library.ok()) return library.status();
   std::shared_ptr<JitLinker> linker(new JitLinker(*std::move(library)));
   if (Status s = linker->Load(); !s.ok()) return s;
@@ -36,11 +40,8 @@ StatusOr<std::shared_ptr<const JitLinker>> JitLinker::Open() {
 }
 
 Status JitLinker::Load() {
-  std::string missing;
   const auto find = [&](auto& function, const char* name) {
-    void* const address = library_.Find(name);
-    if (address == nullptr && missing.empty()) missing = name;
-    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(address);
+    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(library_.Find(name));
   };
   find(call_.version, "nvJitLinkVersion");
   find(call_.create, "nvJitLinkCreate");
@@ -51,7 +52,6 @@ Status JitLinker::Load() {
   find(call_.cubin, "nvJitLinkGetLinkedCubin");
   find(call_.log_bytes, "nvJitLinkGetErrorLogSize");
   find(call_.log, "nvJitLinkGetErrorLog");
-  if (!missing.empty()) return Status(Code::not_found, library_.name() + " has no " + missing);
   path_ = library_.PathOf("nvJitLinkVersion");
   unsigned major = 0, minor = 0;
   if (const int result = call_.version(&major, &minor); result != kSuccess)

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <vector>
 
@@ -16,26 +17,31 @@ std::string OpenedLibrary::PathOf(const char* symbol) const {
 }
 
 StatusOr<OpenedLibrary> open_library(const char* variable, std::initializer_list<const char*> usual,
-                                     const std::string& path, bool stays) {
+                                     const OpenLibraryOptions& options) {
   const char* const named = std::getenv(variable);
   std::vector<std::string> names(usual.begin(), usual.end());
-  if (!path.empty()) {
-    names = {path};
+  if (!options.path.empty()) {
+    names = {options.path};
   } else if (named != nullptr && *named != '\0') {
     names = {named};
     if (names[0] == "none") return Status(Code::not_found, std::string(variable) + "=none");
   }
   std::string why;
+  const auto not_it = [&](const std::string& reason) { why += (why.empty() ? "" : "; ") + reason; };
   for (const std::string& name : names) {
-    void* const handle = ::dlopen(name.c_str(), RTLD_LAZY | RTLD_LOCAL | (stays ? RTLD_NODELETE : 0));
-    if (handle != nullptr) {
-      OpenedLibrary opened;
-      opened.handle_ = std::shared_ptr<void>(handle, [](void* h) { ::dlclose(h); });
-      opened.name_ = name;
-      return opened;
+    void* const handle = ::dlopen(name.c_str(), RTLD_LAZY | RTLD_LOCAL | (options.stays ? RTLD_NODELETE : 0));
+    if (handle == nullptr) {
+      const char* const reason = ::dlerror();
+      not_it(reason == nullptr ? name + ": dlopen gives no reason" : reason);
+      continue;
     }
-    const char* const reason = ::dlerror();
-    why += (why.empty() ? "" : "; ") + (reason == nullptr ? name + ": dlopen gives no reason" : reason);
+    OpenedLibrary opened;
+    opened.handle_ = std::shared_ptr<void>(handle, [](void* h) { ::dlclose(h); });
+    opened.name_ = name;
+    const auto missing = std::find_if(options.needs.begin(), options.needs.end(),
+                                      [&](const char* symbol) { return opened.Find(symbol) == nullptr; });
+    if (missing == options.needs.end()) return opened;
+    not_it(name + " has no " + *missing);
   }
   return Status(Code::not_found, why);
 }

@@ -6,6 +6,7 @@
 
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "leat/status.h"
@@ -22,15 +23,19 @@ class OpenedLibrary {
 
  private:
   friend StatusOr<OpenedLibrary> open_library(const char*, std::initializer_list<const char*>,
-                                              const std::string&, bool);
+                                              const struct OpenLibraryOptions&);
   std::shared_ptr<void> handle_;
   std::string name_;
 };
 
+struct OpenLibraryOptions {
+  std::string path{};                       // empty: by its usual names
+  std::span<const char* const> needs = {};  // symbols: a library that lacks one is passed over
+  bool stays = false;                       // it is never unloaded
+};
 /// `path`; where that is empty, what the environment variable names ("none": nothing); else the first of
-/// `usual` that the system's loader finds. `stays`: it is never unloaded. not_found, with the loader's
-/// reasons.
+/// `usual` that the system's loader finds and that has what is needed. not_found, with the reasons.
 StatusOr<OpenedLibrary> open_library(const char* variable, std::initializer_list<const char*> usual,
-                                     const std::string& path = {}, bool stays = false);
+                                     const OpenLibraryOptions& options = {});
 
 }  // namespace leat::runtime::cuda
