@@ -52,22 +52,25 @@ void OpPlanner::LaunchBlocks(OpKernel kernel, Numbers numbers, std::vector<OpPoi
 
 StatusOr<OpPlan> OpPlanner::Plan() {
   using ir::Op;
-  plan_.faults = ir::op_info(node_.op).is(ir::kFaults);
-  if (std::all_of(node_.results.begin(), node_.results.end(),
-                  [](const ir::Type& type) { return type.shape.num_elements() == 0; })) {
-    return std::move(plan_);
-  }
+  const ir::OpInfo& info = ir::op_info(node_.op);
+  plan_.faults = info.is(ir::kFaults);
   const auto missing = [&](const char* what) {
     return Status(leat::Code::unimplemented,
                   std::string(ir::name(node_.op)) + what + " has no code for a GPU");
   };
+  // Whatever the results are, it has to happen.
+  if (info.family == ir::Family::control || info.is(ir::kEffect)) return missing("");
+  if (std::all_of(node_.results.begin(), node_.results.end(),
+                  [](const ir::Type& type) { return type.shape.num_elements() == 0; })) {
+    return std::move(plan_);
+  }
   if (node_.op == Op::dynamic_slice || node_.op == Op::dynamic_update_slice) {
     for (std::size_t i = operands_.size() - shape(0).size(); i < operands_.size(); ++i) {
       if (operands_[i].dtype != operands_.back().dtype) return missing(" with starts of several dtypes");
     }
   }
-  const bool sorts = ir::op_info(node_.op).family == ir::Family::sorting ||
-                     node_.op == Op::scatter_elements || node_.op == Op::scatter_nd;
+  const bool sorts =
+      info.family == ir::Family::sorting || node_.op == Op::scatter_elements || node_.op == Op::scatter_nd;
   for (const ir::Type& type : operands_) {
     // Sorted indices have 32 bits.
     if (sorts && type.shape.num_elements() >= std::int64_t{1} << 32)

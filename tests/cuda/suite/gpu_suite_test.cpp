@@ -93,7 +93,6 @@ TEST_F(GpuSuite, WithoutDeviceGraphsToo) {
 // Values wander between the host, a virtual CPU and the GPUs; ops that a GPU has no code for bring theirs
 // back. Faults have the interpreter's code.
 TEST_F(GpuSuite, ValuesThatWanderKeepTheirBits) {
-  options_.reuse_from_bytes = 0;
   runs_ = 3;
   std::vector<std::string> names;
   for (const compiler::DeviceDescription& device : options_.devices) names.push_back(device.name);
@@ -103,11 +102,13 @@ TEST_F(GpuSuite, ValuesThatWanderKeepTheirBits) {
     SCOPED_TRACE("LEAT_SEED=" + std::to_string(seed));
     const ir::Graph graph = testing::move_values(
         testing::random_graph(seed, {.most_ops = 16, .most_elements = 2000}), names, seed);
+    // Steps that share memory wait for each other: few of them are in device graphs.
+    options_.reuse_from_bytes = seed % 3 == 0 ? compiler::CompileOptions().reuse_from_bytes : 0;
     ASSERT_EQ(Difference(graph, testing::random_inputs(graph, seed)), "") << ir::print(graph);
     if (fake_) launches = fake_->driver().calls()["cuLaunchKernel"];
   }
   EXPECT_GT(fake_ ? launches : on_gpu_, static_cast<std::int64_t>(seeds));
-  EXPECT_GT(graphs_, 10);
+  EXPECT_GE(graphs_, static_cast<int>(seeds / 20));
 }
 
 TEST_F(GpuSuite, LargeRandomGraphsToo) {
