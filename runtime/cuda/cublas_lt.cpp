@@ -8,9 +8,8 @@ StatusOr<std::shared_ptr<const CublasLt>> CublasLt::Open(const std::string& path
 #define LEAT_ENTRY(entry, result, parameters) "cublasLt" #entry,
   static constexpr const char* kEntries[] = {LEAT_CUBLASLT_ENTRIES(LEAT_ENTRY)};
 #undef LEAT_ENTRY
-  const StatusOr<OpenedLibrary> library =
-      open_library("LEAT_CUBLASLT", {"libcublasLt.so.13", "libcublasLt.so.12"},
-                   {.path = path, .needs = kEntries, .stays = true});
+  const StatusOr<OpenedLibrary> library = open_library(
+      "LEAT_CUBLASLT", {"libcublasLt.so.13", "libcublasLt.so.12"}, {.path = path, .needs = kEntries});
   if (!library.ok()) return Status(Code::not_found, "no cuBLASLt: " + library.status().message());
   std::shared_ptr<CublasLt> lt(new CublasLt);
 #define LEAT_ENTRY(entry, result, parameters) \

@@ -8,7 +8,7 @@
 
 namespace leat::runtime::cuda {
 
-void* OpenedLibrary::Find(const char* symbol) const { return ::dlsym(handle_.get(), symbol); }
+void* OpenedLibrary::Find(const char* symbol) const { return ::dlsym(handle_, symbol); }
 
 std::string OpenedLibrary::PathOf(const char* symbol) const {
   Dl_info where{};
@@ -29,14 +29,14 @@ StatusOr<OpenedLibrary> open_library(const char* variable, std::initializer_list
   std::string why;
   const auto not_it = [&](const std::string& reason) { why += (why.empty() ? "" : "; ") + reason; };
   for (const std::string& name : names) {
-    void* const handle = ::dlopen(name.c_str(), RTLD_LAZY | RTLD_LOCAL | (options.stays ? RTLD_NODELETE : 0));
+    void* const handle = ::dlopen(name.c_str(), RTLD_LAZY | RTLD_LOCAL | RTLD_NODELETE);
     if (handle == nullptr) {
       const char* const reason = ::dlerror();
       not_it(reason == nullptr ? name + ": dlopen gives no reason" : reason);
       continue;
     }
     OpenedLibrary opened;
-    opened.handle_ = std::shared_ptr<void>(handle, [](void* h) { ::dlclose(h); });
+    opened.handle_ = handle;
     opened.name_ = name;
     const auto missing = std::find_if(options.needs.begin(), options.needs.end(),
                                       [&](const char* symbol) { return opened.Find(symbol) == nullptr; });

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <initializer_list>
-#include <memory>
 #include <span>
 #include <string>
 
@@ -13,7 +12,7 @@
 
 namespace leat::runtime::cuda {
 
-/// Shared; it is closed with the last copy, unless it was opened to stay.
+/// It is never unloaded: such libraries leave threads and memory of theirs behind.
 class OpenedLibrary {
  public:
   void* Find(const char* symbol) const;
@@ -24,14 +23,13 @@ class OpenedLibrary {
  private:
   friend StatusOr<OpenedLibrary> open_library(const char*, std::initializer_list<const char*>,
                                               const struct OpenLibraryOptions&);
-  std::shared_ptr<void> handle_;
+  void* handle_ = nullptr;
   std::string name_;
 };
 
 struct OpenLibraryOptions {
   std::string path{};                       // empty: by its usual names
   std::span<const char* const> needs = {};  // symbols: a library that lacks one is passed over
-  bool stays = false;                       // it is never unloaded
 };
 /// `path`; where that is empty, what the environment variable names ("none": nothing); else the first of
 /// `usual` that the system's loader finds and that has what is needed. not_found, with the reasons.
