@@ -11,10 +11,10 @@
 // does one without keys (0 / 0).
 #include <algorithm>
 
+#include "ir/exponentiate_row.h"
 #include "ir/interpret_families.h"
 #include "ir/meaning/elementwise.h"
 #include "ir/meaning/reduction.h"
-#include "ir/exponentiate_row.h"
 #include "ir/multiply_add_row.h"
 #include "ir/strided_copy.h"
 
