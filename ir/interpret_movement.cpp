@@ -32,7 +32,7 @@ void interpret_pad(const OpCall& call) {
     extents[d] = last - first + 1;
     from += first * x_strides[d];
     to += (low[d] + first * step) * strides[d];
-    steps[d] = step * strides[d];
+    steps[d] = extents[d] > 1 ? step * strides[d] : 0;
   }
   strided_copy(call.out<std::byte>(0) + to * size, steps, call.in<std::byte>(0) + from * size, x_strides,
                extents, byte_size(call.node.type().dtype));

@@ -36,7 +36,7 @@ Status interpret_view(const OpCall& call) {
       const std::vector<std::int64_t>& steps = call.attrs().integers(Attr::strides);
       for (std::size_t d = 0; d < shape.size(); ++d) {
         start += starts[d] * x_strides[d];
-        strides[d] = steps[d] * x_strides[d];
+        strides[d] = shape[d] > 1 ? steps[d] * x_strides[d] : 0;
       }
       break;
     }

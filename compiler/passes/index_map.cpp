@@ -90,8 +90,10 @@ std::optional<IndexMap> map_operand(const ir::Node& node, const Shape& operand, 
       const auto& strides = node.attrs().integers(ir::Attr::strides);
       for (int k = 0; k < rank; ++k) {
         const auto u = static_cast<std::size_t>(k);
-        map.offset(k) = starts[u] + strides[u] * map.offset(k);
-        for (int j = 0; j < map.domain_rank(); ++j) map.coefficient(k, j) *= strides[u];
+        // One that leads beyond the operand is never taken.
+        const std::int64_t stride = std::min(strides[u], std::max<std::int64_t>(operand[u], 1));
+        map.offset(k) = starts[u] + stride * map.offset(k);
+        for (int j = 0; j < map.domain_rank(); ++j) map.coefficient(k, j) *= stride;
       }
       return map;
     }

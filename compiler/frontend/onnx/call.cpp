@@ -1,11 +1,14 @@
 #include "compiler/frontend/onnx/call.h"
 
+#include <algorithm>
+
 namespace leat::onnx {
 namespace {
 
 using Type = AttributeProto::Type;
 
 constexpr std::int64_t kMostRead = std::int64_t{1} << 20;  // shapes and repeats are short
+constexpr std::int64_t kMostElements = std::int64_t{1} << 40;
 
 template <class To>
 std::vector<To> converted(const void* data, DType dtype, std::int64_t count) {
@@ -52,6 +55,16 @@ Integers Call::integers_of(Item item) {
   if (is_float(t.dtype())) Fail("the value of ", type_text(t), " must be integers");
   const std::shared_ptr<const void> data = importer_.Read(item, describe_node(node_));
   return converted<std::int64_t>(data.get(), t.dtype(), t.num_elements());
+}
+Shape Call::shape_of(const Integers& extents) const {
+  std::int64_t elements = 1;
+  for (const std::int64_t extent : extents) {
+    if (extent < 0) Fail("a negative extent, ", extent);
+    if (__builtin_mul_overflow(elements, std::max<std::int64_t>(extent, 1), &elements) ||
+        elements > kMostElements)
+      Fail("a tensor ", Shape(extents).ToString(), " is too large");
+  }
+  return Shape(extents);
 }
 Integers Call::integers(std::size_t i) {
   input(i);

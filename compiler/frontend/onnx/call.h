@@ -44,6 +44,8 @@ class Call {
   std::int64_t integer(std::size_t i);
   double real(std::size_t i);
   bool truth(std::size_t i) { return integer(i) != 0; }
+  /// Extents of a tensor: fails where one is negative, or they make more than 2^40 elements.
+  Shape shape_of(const Integers& extents) const;
   /// Reads any value, as integers() does an operand.
   Integers integers_of(Item item);
 

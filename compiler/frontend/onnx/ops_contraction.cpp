@@ -20,19 +20,28 @@ Results import_gemm(Call& c) {
 
 Results import_einsum(Call& c) { return {einsum(c.text("equation", ""), c.inputs())}; }
 
+namespace {
+
+/// An attribute of windows: `count` numbers of at most 2^24, either way.
+Integers window_numbers(const Call& c, std::string_view name, std::size_t count, std::int64_t fallback) {
+  Integers list = c.integers(name);
+  if (list.empty()) list.assign(count, fallback);
+  if (list.size() != count)
+    c.Fail("attribute ", std::string(name), " has ", list.size(), " entries, not ", count);
+  for (const std::int64_t v : list) {
+    if (v < -(1 << 24) || v > (1 << 24)) c.Fail("attribute ", std::string(name), " has an entry ", v);
+  }
+  return list;
+}
+
+}  // namespace
+
 SpatialOptions spatial_options(Call& c, const Tensor& x, Integers kernel) {
   const std::size_t n = x.rank() < 3 ? 0 : static_cast<std::size_t>(x.rank() - 2);
   if (n == 0) c.Fail("takes [n,c,spatial...], got ", type_text(x));
   SpatialOptions o;
   const auto listed = [&](std::string_view name, std::size_t count, std::int64_t fallback) {
-    Integers list = c.integers(name);
-    if (list.empty()) list.assign(count, fallback);
-    if (list.size() != count)
-      c.Fail("attribute ", std::string(name), " has ", list.size(), " entries, not ", count);
-    for (const std::int64_t v : list) {
-      if (v < -(1 << 24) || v > (1 << 24)) c.Fail("attribute ", std::string(name), " has an entry ", v);
-    }
-    return list;
+    return window_numbers(c, name, count, fallback);
   };
   o.kernel = kernel.empty() ? listed("kernel_shape", n, 1) : std::move(kernel);
   if (o.kernel.size() != n) c.Fail("a window of rank ", o.kernel.size(), " for ", type_text(x));
@@ -77,23 +86,17 @@ Results import_conv_transpose(Call& c) {
   const Tensor &x = c.input(0), &w = c.input(1);
   if (w.rank() != x.rank() || w.rank() < 3) c.Fail("x ", type_text(x), " and w ", type_text(w));
   const std::size_t n = x.shape().size() - 2;
-  Integers extra = c.integers("output_padding");
-  extra.resize(n, 0);
+  Integers extra = window_numbers(c, "output_padding", n, 0);
   const Integers want = c.integers("output_shape");
+  c.shape_of(want);
   const std::string how = c.text("auto_pad", "NOTSET");
   const bool same = how == "SAME_UPPER" || how == "SAME_LOWER";
   SpatialOptions o;
   if (want.empty() && !same) {
     o = spatial_options(c, x, Integers(w.shape().begin() + 2, w.shape().end()));
   } else {  // the padding follows from the output's extents
-    const auto listed = [&](std::string_view name) {
-      Integers list = c.integers(name);
-      if (list.empty()) list.assign(n, 1);
-      if (list.size() != n) c.Fail("attribute ", std::string(name), " has ", list.size(), " entries");
-      return list;
-    };
-    o.strides = listed("strides");
-    o.dilations = listed("dilations");
+    o.strides = window_numbers(c, "strides", n, 1);
+    o.dilations = window_numbers(c, "dilations", n, 1);
     const std::size_t lead = want.size() == n + 2 ? 2 : 0;
     if (!want.empty() && want.size() != n + lead) c.Fail("output_shape has ", want.size(), " extents");
     for (std::size_t d = 0; d < n; ++d) {

@@ -151,12 +151,12 @@ Results import_global_lp_pool(Call& c) {
 
 Results import_max_unpool(Call& c) {
   const Tensor &x = c.input(0), &indices = c.input(1);
-  Shape natural = x.shape();
+  Integers extents(x.shape().begin(), x.shape().end());
   const SpatialOptions o = spatial_options(c, x, {});
   for (std::size_t d = 0; d < o.kernel.size(); ++d) {
-    natural[d + 2] = (x.shape()[d + 2] - 1) * o.strides[d] + o.kernel[d] - o.low[d] - o.high[d];
+    extents[d + 2] = (x.shape()[d + 2] - 1) * o.strides[d] + o.kernel[d] - o.low[d] - o.high[d];
   }
-  const Shape out = c.has(2) ? Shape(c.integers(2)) : natural;
+  const Shape natural = c.shape_of(extents), out = c.has(2) ? c.shape_of(c.integers(2)) : natural;
   if (out.rank() != x.rank()) c.Fail("output_shape ", out.ToString(), " for ", type_text(x));
   Tensor place = reshape(astype(indices, DType::i64), {-1});
   if (!(out == natural)) {  // indices are of the natural size; the result may be larger
@@ -181,6 +181,9 @@ Results import_roi_align(Call& c) {
   }
   const std::int64_t height = c.integer("output_height", 1), width = c.integer("output_width", 1);
   const std::int64_t samples = c.integer("sampling_ratio", 0), count = rois.dim(0);
+  for (const std::int64_t n : {height, width, samples}) {
+    if (n < 0 || n > (1 << 20)) c.Fail("regions of ", height, " x ", width, " with ", samples, " samples");
+  }
   if (samples < 1) c.Unsupported("sampling_ratio 0, a number of samples that depends on each region");
   if (height < 1 || width < 1 || samples > 1024) c.Fail("an output of ", height, " x ", width);
   const double scale = c.real("spatial_scale", 1);

@@ -20,10 +20,10 @@ Tensor uniform(Call& c, const Shape& shape, DType dtype) {
 }  // namespace
 
 Results import_random_normal(Call& c) {
-  return {normal(c, Shape(c.integers("shape")), c.dtype("dtype", DType::f32))};
+  return {normal(c, c.shape_of(c.integers("shape")), c.dtype("dtype", DType::f32))};
 }
 Results import_random_uniform(Call& c) {
-  return {uniform(c, Shape(c.integers("shape")), c.dtype("dtype", DType::f32))};
+  return {uniform(c, c.shape_of(c.integers("shape")), c.dtype("dtype", DType::f32))};
 }
 Results import_random_normal_like(Call& c) {
   return {normal(c, c.input(0).shape(), c.dtype("dtype", c.input(0).dtype()))};

@@ -86,6 +86,7 @@ Results recurrent(Call& c, std::int64_t gate_count, std::vector<std::string> sta
   if (x.dim(0) == 0) c.Unsupported("a sequence of no steps");
   if (x.dim(0) > (1 << 16)) c.Unsupported("a sequence of ", x.dim(0), " steps");
   const std::int64_t hidden = c.integer("hidden_size", c.input(2).dim(2)), batch = x.dim(1);
+  if (hidden < 0 || hidden > (1 << 24)) c.Fail("hidden_size is ", hidden);
   const std::string direction = c.text("direction", "forward");
   if (direction != "forward" && direction != "reverse" && direction != "bidirectional") {
     c.Fail("direction is \"", direction, "\"");

@@ -49,7 +49,7 @@ Results import_constant(Call& c) {
 }
 
 Results import_constant_of_shape(Call& c) {
-  const Shape shape(c.integers(0));
+  const Shape shape = c.shape_of(c.integers(0));
   if (!c.has_attribute("value")) return {zeros(shape)};
   const Tensor& value = c.tensor("value");
   if (value.num_elements() != 1) c.Fail("the value must be one element, got ", type_text(value));
@@ -79,6 +79,9 @@ Results import_reshape(Call& c) {
       want[d] = x.shape()[d];
     }
   }
+  Integers known = want;
+  std::replace(known.begin(), known.end(), std::int64_t{-1}, std::int64_t{1});
+  c.shape_of(known);
   return {reshape(x, Shape(want))};
 }
 
@@ -126,7 +129,7 @@ Results import_expand(Call& c) {
     std::int64_t& w = want[want.size() - have.size() + d];
     if (w == 1) w = have[d];
   }
-  return {broadcast_to(x, Shape(want))};
+  return {broadcast_to(x, c.shape_of(want))};
 }
 
 Results import_tile(Call& c) {
@@ -247,7 +250,8 @@ Results import_pad(Call& c) {
   if (mode != "reflect" && mode != "edge" && mode != "wrap") c.Fail("mode is \"", mode, "\"");
   for (std::size_t d = 0; d < low.size(); ++d) {
     if (low[d] == 0 && high[d] == 0) continue;
-    if (std::max(std::abs(low[d]), std::abs(high[d])) > (1 << 24))
+    constexpr std::int64_t kMost = 1 << 24;
+    if (low[d] < -kMost || low[d] > kMost || high[d] < -kMost || high[d] > kMost)
       c.Fail("a padding of ", low[d], ", ", high[d]);
     const Integers table = mirrored(c, x.shape()[d], low[d], high[d], mode);
     x = gather(x, tensor(table), static_cast<int>(d));
