@@ -28,12 +28,6 @@ StatusOr<Types> infer_pad(const Request& r) {
       return fail(r, Rule::interior, "interior ", text(interior), " must not be negative (dimension ", d,
                   ": ", interior[d], ")");
     }
-    constexpr std::int64_t kMost = std::int64_t{1} << 61, kMostInterior = std::int64_t{1} << 31;
-    if (low[d] < -kMost || low[d] > kMost || high[d] < -kMost || high[d] > kMost ||
-        interior[d] > kMostInterior) {
-      return fail(r, Rule::size, "low and high may be 2^61 either way and interior 2^31, got ", low[d], ", ",
-                  high[d], " and ", interior[d], " (dimension ", d, ")");
-    }
     if (!is_static(extent)) {
       if (low[d] != 0 || high[d] != 0 || interior[d] != 0) result.shape[d] = kUnknownDim;
       continue;
@@ -48,6 +42,12 @@ StatusOr<Types> infer_pad(const Request& r) {
     if (padded < 0) {
       return fail(r, Rule::pad_result, "low ", low[d], " and high ", high[d], " crop more than dimension ", d,
                   " of ", text(r, x), " has");
+    }
+    constexpr std::int64_t kMost = std::int64_t{1} << 61, kMostInterior = std::int64_t{1} << 31;
+    if (low[d] < -kMost || low[d] > kMost || high[d] < -kMost || high[d] > kMost ||
+        interior[d] > kMostInterior) {
+      return fail(r, Rule::size, "low and high may be 2^61 either way and interior 2^31, got ", low[d], ", ",
+                  high[d], " and ", interior[d], " (dimension ", d, ")");
     }
     result.shape[d] = padded;
   }

@@ -66,6 +66,9 @@ constexpr Bad kBad[] = {
      "dot_general: f32[65536,65536,65536,65536] is larger than 2^62 bytes [C6]"},
     {"%x: f32[3]\n%v: f32[]\n%0 = pad %x %v {low=[0], high=[0], interior=[9223372036854775807]}",
      "pad: the padded extent of dimension 0 of f32[3] is larger than 2^62 [C6]"},
+    {"%x: f32[1]\n%v: f32[]\n%0 = pad %x %v {low=[0], high=[0], interior=[9223372036854775807]}",
+     "pad: low and high may be 2^61 either way and interior 2^31, got 0, 0 and 9223372036854775807 "
+     "(dimension 0) [C6]"},
     {"%x: f32[2]\n%0 = reduce_window %x {kind=\"sum\", window=[3], strides=[1], low=[9223372036854775807], "
      "high=[1], "
      "dilation=[1]}",
