@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ir/extents.h"
 #include "runtime/cuda/gpu.h"
 #include "runtime/cuda/op_plan.h"
 
@@ -10,10 +11,6 @@ namespace leat::runtime::cuda {
 namespace {
 
 Status not_by_library(std::string why) { return Status(Code::unimplemented, std::move(why)); }
-
-std::int64_t extents_of(const std::vector<std::int64_t>& extents) {
-  return std::accumulate(extents.begin(), extents.end(), std::int64_t{1}, std::multiplies<>());
-}
 
 bool each_is(const std::vector<std::int64_t>& numbers, std::int64_t value) {
   return std::all_of(numbers.begin(), numbers.end(), [&](std::int64_t n) { return n == value; });
@@ -31,7 +28,7 @@ StatusOr<std::shared_ptr<const LtConvolution>> LtConvolution::Plan(const Gpu& gp
                                                                    bool tf32,
                                                                    std::int64_t most_column_bytes) {
   const auto element = static_cast<std::int64_t>(byte_size(d.dtype));
-  const std::int64_t taps = extents_of(d.kernel), positions = extents_of(d.output);
+  const std::int64_t taps = ir::product(d.kernel), positions = ir::product(d.output);
   cpu::MatmulDescriptor m;
   m.dtype = d.dtype;
   m.m = d.out_channels / d.groups;
@@ -44,7 +41,7 @@ StatusOr<std::shared_ptr<const LtConvolution>> LtConvolution::Plan(const Gpu& gp
   if (m.m == 1) return not_by_library("groups of one output channel are products of one row");
   std::shared_ptr<LtConvolution> plan(new LtConvolution);
   plan->batch_ = d.batch;
-  plan->x_image_bytes_ = d.channels * extents_of(d.input) * element;
+  plan->x_image_bytes_ = d.channels * ir::product(d.input) * element;
   plan->out_image_bytes_ = d.out_channels * positions * element;
   plan->column_image_bytes_ = d.channels * taps * positions * element;
   plan->per_image_ = d.groups > 1;

@@ -5,7 +5,7 @@
 // tap reads x as it is (1 x 1, no stride, no padding) x itself is the columns. What is read beside x is a
 // factor 0 here, not a term that is left out: an infinite weight makes it a NaN. Immutable; any thread.
 //
-//   auto plan = LtConvolution::Plan(gpu, descriptor, {.tf32 = false}, most_column_bytes);
+//   auto plan = LtConvolution::Plan(gpu, descriptor, /*tf32=*/false, most_column_bytes);
 //   plan->columns();          // the launch whose code make_lt_convolution_step wants, if any
 #pragma once
 
