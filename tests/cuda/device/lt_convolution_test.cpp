@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <random>
 
 #include "compiler/compare_arrays.h"
 #include "compiler/compile.h"
@@ -12,6 +11,7 @@
 #include "tests/compiler/run_on_engine.h"
 #include "tests/conformance/op_cases.h"
 #include "tests/cuda/fake/launches.h"
+#include "tests/cuda/whole_inputs.h"
 
 namespace leat {
 namespace {
@@ -73,21 +73,6 @@ ir::Graph convolve(DType dtype, const Shape& x, const Shape& w, const Geometry& 
   return graph;
 }
 
-/// Whole numbers from -2 to 2: every order of the sums has the same bits.
-std::vector<ir::Array> whole_inputs(const ir::Graph& graph) {
-  std::vector<ir::Array> inputs;
-  std::mt19937 random(7);
-  for (const std::uint32_t p : graph.parameters) {
-    inputs.push_back(ir::Array::Zeros(graph.nodes[p].type()));
-    visit_dtype(inputs.back().type.dtype, [&](auto zero) {
-      using T = decltype(zero);
-      for (std::int64_t i = 0; i < inputs.back().type.shape.num_elements(); ++i)
-        inputs.back().as<T>()[i] = static_cast<T>(static_cast<float>(random() % 5) - 2);
-    });
-  }
-  return inputs;
-}
-
 /// Each number through `f`.
 template <class F>
 void change(const ir::Type& type, std::byte* bytes, F f) {
@@ -128,7 +113,7 @@ TEST_F(LibraryConvolutions, HaveTheInterpretersValues) {
       const std::string program = runtime::print(*Compile(graph));
       EXPECT_THAT(program, HasSubstr("convolution: cuBLASLt " + std::string(name(dtype))));
       EXPECT_THAT(program, HasSubstr("over im2col of "));
-      EXPECT_EQ(Difference(graph, whole_inputs(graph)), "");
+      EXPECT_EQ(Difference(graph, testing::whole_inputs(graph, 2)), "");
     }
   }
 }
@@ -138,7 +123,7 @@ TEST_F(LibraryConvolutions, OfOneTapReadXAsItIs) {
     const ir::Graph graph = convolve(DType::f32, {3, 8, 5, 7}, {6, 8 / groups, 1, 1},
                                      {{1, 1}, {0, 0}, {0, 0}, {1, 1}, {1, 1}, groups});
     EXPECT_THAT(runtime::print(*Compile(graph)), Not(HasSubstr("im2col")));
-    EXPECT_EQ(Difference(graph, whole_inputs(graph)), "");
+    EXPECT_EQ(Difference(graph, testing::whole_inputs(graph, 2)), "");
   }
   EXPECT_EQ(Calls("cuLaunchKernel"), 0);
   EXPECT_EQ(Calls("cublasLtMatmul"), 1 + 3);  // a group's products lie in one image
@@ -155,7 +140,7 @@ TEST_F(LibraryConvolutions, TakeAFewImagesAtATime) {
     const std::int64_t kernels = Calls("cuLaunchKernel"), products = Calls("cublasLtMatmul");
     EXPECT_THAT(runtime::print(*Compile(graph)),
                 HasSubstr("over im2col of " + std::to_string(images) + " of 7 images"));
-    EXPECT_EQ(Difference(graph, whole_inputs(graph)), "");
+    EXPECT_EQ(Difference(graph, testing::whole_inputs(graph, 2)), "");
     const std::int64_t times = (7 + images - 1) / images;
     EXPECT_EQ(Calls("cuLaunchKernel"), kernels + times);
     EXPECT_EQ(Calls("cublasLtMatmul"), products + times);
@@ -163,14 +148,14 @@ TEST_F(LibraryConvolutions, TakeAFewImagesAtATime) {
   const ir::Graph many = convolve(DType::bf16, {40, 3, 5, 3}, w, {{1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}});
   options_.most_column_bytes = 19 * image / 2;
   EXPECT_THAT(runtime::print(*Compile(many)), HasSubstr("over im2col of 16 of 40 images"));
-  EXPECT_EQ(Difference(many, whole_inputs(many)), "");
+  EXPECT_EQ(Difference(many, testing::whole_inputs(many, 2)), "");
 }
 
 TEST_F(LibraryConvolutions, OthersAreExactAndSayWhy) {
   const auto why = [&](const ir::Graph& graph) {
     const std::string program = runtime::print(*Compile(graph));
     EXPECT_THAT(program, Not(HasSubstr("cuBLASLt f")));
-    EXPECT_EQ(Difference(graph, whole_inputs(graph)), "");
+    EXPECT_EQ(Difference(graph, testing::whole_inputs(graph, 2)), "");
     const std::size_t at = program.find("(exact: ");
     return at == std::string::npos ? program : program.substr(at, program.find(")\n", at) + 1 - at);
   };

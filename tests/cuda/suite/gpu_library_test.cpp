@@ -3,27 +3,12 @@
 #include <gmock/gmock.h>
 
 #include <array>
-#include <random>
 
 #include "tests/cuda/suite/gpu_suite.h"
+#include "tests/cuda/whole_inputs.h"
 
 namespace leat {
 namespace {
-
-/// -1, 0 and 1.
-std::vector<ir::Array> small_whole_inputs(const ir::Graph& graph) {
-  std::vector<ir::Array> inputs;
-  std::mt19937 random(7);
-  for (const std::uint32_t p : graph.parameters) {
-    inputs.push_back(ir::Array::Zeros(graph.nodes[p].type()));
-    visit_dtype(inputs.back().type.dtype, [&](auto zero) {
-      using T = decltype(zero);
-      for (std::int64_t i = 0; i < inputs.back().type.shape.num_elements(); ++i)
-        inputs.back().as<T>()[i] = static_cast<T>(static_cast<float>(random() % 3) - 1);
-    });
-  }
-  return inputs;
-}
 
 class GpuLibrary : public GpuSuite {
  protected:
@@ -56,7 +41,7 @@ TEST_F(GpuLibrary, ProductsAreRightAndTheSameAgain) {
                            "\n%u = transpose %t {dims=[0, 2, 1]}\n%p = dot_general %x %y" + product +
                            "%q = dot_general %x %u" + product + "%z = add %p %q\n")
                      .value());
-      const std::vector<ir::Array> inputs = small_whole_inputs(graph);
+      const std::vector<ir::Array> inputs = testing::whole_inputs(graph, 1);
       SCOPED_TRACE(ir::print(graph));
       for (int again = 0; again < 2; ++again) ASSERT_EQ(Difference(graph, inputs), "");
       EXPECT_THAT(Plan(graph), ::testing::HasSubstr("cuBLASLt"));
@@ -80,7 +65,7 @@ TEST_F(GpuLibrary, EpiloguesAreRight) {
                                  "%s = add %p %w\n%t = add %s %r\n%z = maximum %t %zeros\n"}) {
       const ir::Graph graph = on_gpu(ir::parse(product + epilogue).value());
       SCOPED_TRACE(ir::print(graph));
-      ASSERT_EQ(Difference(graph, small_whole_inputs(graph)), "");
+      ASSERT_EQ(Difference(graph, testing::whole_inputs(graph, 1)), "");
       taken += Plan(graph).find(" with ") != std::string::npos;
     }
   }
@@ -119,7 +104,8 @@ TEST_F(GpuLibrary, ConvolutionsAreRight) {
       options_.most_column_bytes = c.most_column_bytes;
       SCOPED_TRACE(ir::print(graph));
       EXPECT_THAT(Plan(graph), ::testing::HasSubstr("convolution: cuBLASLt"));
-      for (int again = 0; again < 2; ++again) ASSERT_EQ(Difference(graph, small_whole_inputs(graph)), "");
+      for (int again = 0; again < 2; ++again)
+        ASSERT_EQ(Difference(graph, testing::whole_inputs(graph, 1)), "");
     }
   }
 }
