@@ -30,7 +30,7 @@ constexpr std::string_view kCodeNames[] = {"gather",
                                            "matmul",
                                            "convolution",
                                            "convolution_taps",
-                                           "attention_rows"};
+                                           "attention"};
 
 }  // namespace
 
@@ -47,8 +47,7 @@ std::string print(const OpKernel& kernel) {
   const auto add = [&](const char* key, int value) {
     text += std::string(" ") + key + "=" + std::to_string(value);
   };
-  text += " " + std::string(name(kernel.dtype)) + "," + std::string(name(kernel.second)) + "," +
-          std::string(name(kernel.result));
+  text += " " + std::string(name(kernel.dtype)) + "," + std::string(name(kernel.second));
   add("word", kernel.word);
   add("rank", kernel.rank);
   add("variant", kernel.variant);

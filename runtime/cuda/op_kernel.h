@@ -66,14 +66,13 @@ struct OpKernel {
     matmul,
     convolution,
     convolution_taps,  // where each product of a convolution reads
-    attention_rows,    // scores of a query to the exponentials and their sum
+    attention,         // whole: scores, their softmax, and the mean of the values (emit_op_attention.cpp)
   };
   Code code = Code::gather;
   ir::Op op = ir::Op::parameter;  // what joins two values: a reduce_* op or an elementwise one
   DType dtype = DType::f32;       // of the elements
-  DType second = DType::f32;      // of the indices, of the keys, of the second operand of a contraction
-  DType result = DType::f32;      // of a contraction
-  std::uint8_t word = 0;          // bytes that move at once; 0: an element
+  DType second = DType::f32;      // of the indices, of the keys
+  std::uint8_t word = 0;          // bytes that move at once; 0: an element; columns of a tile of attention
   std::uint8_t rank = 0;          // dimensions, operands, or the width of a tile: see the emitter
   std::uint8_t variant = 0;       // bits that the emitter names
   std::uint16_t numbers = 0, pointers = 0;
@@ -89,11 +88,11 @@ inline constexpr std::uint8_t kExclusive = 1, kBackward = 2;
 inline constexpr std::uint8_t kDescending = 1, kNanLast = 2;
 // Of contractions.
 inline constexpr std::uint8_t kXAlongDepth = 1, kYAlongDepth = 2;  // dense along k: neighbours load along it
-inline constexpr std::uint8_t kDividedRows = 4;    // each row is divided by a number of its own
-inline constexpr std::uint8_t kAbsentTaps = 8;     // a convolution that reads padding, or holes; im2col too
-inline constexpr std::uint8_t kHolesInInput = 16;  // of the input dilation
-// Of attention_rows.
+inline constexpr std::uint8_t kAbsentTaps = 4;    // a convolution that reads padding, or holes; im2col too
+inline constexpr std::uint8_t kHolesInInput = 8;  // of the input dilation
+// Of attention; and the keys that a block takes at once.
 inline constexpr std::uint8_t kCausal = 1, kMasked = 2;
+inline constexpr std::int64_t kAttentionKeys = 64;
 /// What running sums of products of `dtype` are kept in: f32 for f16 and bf16; u32 or u64 for integers.
 DType contraction_accumulator(DType dtype);
 

@@ -26,7 +26,6 @@ OpKernel OpPlanner::MoveKernel(Code code, std::int64_t word_elements) const {
   kernel.code = code;
   kernel.dtype = DType::u8;
   kernel.second = DType::i64;
-  kernel.result = DType::u8;
   kernel.word = static_cast<std::uint8_t>(word_elements * element_bytes());
   return kernel;
 }

@@ -12,9 +12,6 @@ using ir::Strides;
 
 namespace {
 
-/// Scores of attention that stand in scratch memory at once, at most, but for one query's.
-constexpr std::int64_t kMostScoreBytes = std::int64_t{256} << 20;
-
 /// The largest tile that still gives every multiprocessor one; larger tiles read less.
 int tile_of(std::int64_t batch, std::int64_t m, std::int64_t n, DType accumulator,
             const GpuDescription& gpu) {
@@ -29,14 +26,12 @@ struct Tiled {
   std::int64_t blocks = 0, shared = 0;
 };
 
-Tiled tile_contraction(OpKernel::Code code, DType x, DType y, DType result, std::int64_t batch,
-                       std::int64_t m, std::int64_t n, const GpuDescription& gpu) {
+Tiled tile_contraction(OpKernel::Code code, DType dtype, std::int64_t batch, std::int64_t m, std::int64_t n,
+                       const GpuDescription& gpu) {
   Tiled tiled;
   tiled.kernel.code = code;
-  tiled.kernel.dtype = x;
-  tiled.kernel.second = y;
-  tiled.kernel.result = result;
-  const DType accumulator = contraction_accumulator(x);
+  tiled.kernel.dtype = tiled.kernel.second = dtype;
+  const DType accumulator = contraction_accumulator(dtype);
   const std::int64_t tile = tile_of(batch, m, n, accumulator, gpu);
   tiled.kernel.rank = static_cast<std::uint8_t>(tile);
   tiled.blocks = batch * ir::ceil_div(m, tile) * ir::ceil_div(n, tile);
@@ -44,9 +39,8 @@ Tiled tile_contraction(OpKernel::Code code, DType x, DType y, DType result, std:
   return tiled;
 }
 
-OpLaunch matmul_launch(const cpu::MatmulDescriptor& d, DType x, DType y, DType result,
-                       const GpuDescription& gpu) {
-  Tiled tiled = tile_contraction(OpKernel::Code::matmul, x, y, result, d.batch, d.m, d.n, gpu);
+OpLaunch matmul_launch(const cpu::MatmulDescriptor& d, const GpuDescription& gpu) {
+  Tiled tiled = tile_contraction(OpKernel::Code::matmul, d.dtype, d.batch, d.m, d.n, gpu);
   if (d.x_k_stride == 1) tiled.kernel.variant |= kXAlongDepth;
   if (d.y_k_stride == 1 && d.y_n_stride != 1) tiled.kernel.variant |= kYAlongDepth;
   OpLaunch launch;
@@ -95,7 +89,7 @@ std::vector<std::int64_t> free_dims(const Shape& shape, const std::vector<std::i
 
 OpPlan plan_exact_matmul(const cpu::MatmulDescriptor& d, const GpuDescription& gpu) {
   OpPlan plan;
-  if (d.batch * d.m * d.n > 0) plan.launches.push_back(matmul_launch(d, d.dtype, d.dtype, d.dtype, gpu));
+  if (d.batch * d.m * d.n > 0) plan.launches.push_back(matmul_launch(d, gpu));
   return plan;
 }
 
@@ -151,9 +145,9 @@ Status OpPlanner::PlanConvolution() {
   const OpPointer taps = Scratch(16 * k);
   OpKernel find;
   find.code = Code::convolution_taps;
-  find.dtype = find.second = find.result = DType::i32;
+  find.dtype = find.second = DType::i32;
   Launch(find, {k, kernel_size, kernel[1], kernel[2], dilation[0], dilation[1], dilation[2]}, {taps}, k);
-  Tiled tiled = tile_contraction(Code::convolution, dtype(), dtype(), dtype(), groups, m, n, gpu_);
+  Tiled tiled = tile_contraction(Code::convolution, dtype(), groups, m, n, gpu_);
   tiled.kernel.variant = variant;
   if ((variant & kAbsentTaps) != 0) tiled.shared += std::int64_t{16} * (tiled.kernel.rank + 4);
   LaunchBlocks(tiled.kernel,
@@ -193,65 +187,30 @@ void OpPlanner::PlanAttention() {
   const DType accumulator = contraction_accumulator(dtype());
   const auto bytes = static_cast<std::int64_t>(byte_size(accumulator));
   const bool masked = operands_.size() == 4;
-  // As many queries at a time as the scratch memory takes: of whole batches, or of one.
-  const std::int64_t most =
-      std::max<std::int64_t>(1, kMostScoreBytes / std::max<std::int64_t>(1, keys * bytes));
-  const std::int64_t many_batches = std::min(batches, std::max<std::int64_t>(1, most / queries));
-  const std::int64_t many_queries = std::min(queries, most);
-  const OpPointer scores = Scratch(many_batches * many_queries * keys * bytes);
-  const OpPointer sums = Scratch(many_batches * many_queries * bytes);
-  OpKernel softmax;
-  softmax.code = Code::attention_rows;
-  softmax.dtype = softmax.second = dtype();
-  softmax.result = accumulator;
-  softmax.variant =
+  // A block has the scores of its queries with 64 keys, and a result for each of its columns, in registers:
+  // of 64 x 128 numbers of 4 bytes, or 64 x 64 of 8.
+  std::int64_t across = 32, down = 64;
+  while (across < columns && across * bytes < 512) across *= 2;
+  const auto shared = [&] {
+    return kAttentionKeys * (down + 4 + std::max(kAttentionKeys, across) + 4) * bytes;
+  };
+  const auto blocks = [&] { return batches * ir::ceil_div(queries, down) * ir::ceil_div(columns, across); };
+  while (down > 16 && (blocks() < gpu_.multiprocessors || shared() > gpu_.shared_per_block)) down /= 2;
+  OpKernel kernel;
+  kernel.code = Code::attention;
+  kernel.dtype = kernel.second = dtype();
+  kernel.rank = static_cast<std::uint8_t>(down);
+  kernel.word = static_cast<std::uint8_t>(across);
+  kernel.variant =
       static_cast<std::uint8_t>((attrs().boolean(Attr::causal) ? kCausal : 0) | (masked ? kMasked : 0));
   const double scale = attrs().real(Attr::scale);
   const auto scale_bits = accumulator == DType::f64
                               ? std::bit_cast<std::int64_t>(scale)
                               : std::int64_t{std::bit_cast<std::int32_t>(static_cast<float>(scale))};
-  const auto at = [&](OpPointer pointer, std::int64_t element) {
-    pointer.offset += element * element_bytes();
-    return pointer;
-  };
-  for (std::int64_t b = 0; b < batches; b += many_batches) {
-    const std::int64_t batch = std::min(many_batches, batches - b);
-    for (std::int64_t i = 0; i < queries; i += many_queries) {
-      const std::int64_t m = std::min(many_queries, queries - i), row = b * queries + i;
-      cpu::MatmulDescriptor d;
-      d.batch = batch;
-      d.m = m;
-      d.n = keys;
-      d.k = width;
-      d.x_batch_stride = queries * width;
-      d.x_m_stride = width;
-      d.x_k_stride = 1;
-      d.y_batch_stride = keys * width;
-      d.y_k_stride = 1;
-      d.y_n_stride = width;
-      if (keys > 0) {
-        OpLaunch score = matmul_launch(d, dtype(), dtype(), accumulator, gpu_);
-        score.pointers = {at(Operand(0), row * width), at(Operand(1), b * keys * width), scores};
-        plan_.launches.push_back(std::move(score));
-      }
-      std::vector<OpPointer> pointers = {scores, sums};
-      if (masked) pointers.push_back(at(Operand(3), row * keys));
-      LaunchBlocks(softmax, {batch * m, keys, m, i, keys - queries, scale_bits}, std::move(pointers),
-                   ir::ceil_div(batch * m, 8), 0);
-      d.n = columns;
-      d.k = keys;
-      d.x_batch_stride = m * keys;
-      d.x_m_stride = keys;
-      d.y_batch_stride = keys * columns;
-      d.y_k_stride = columns;
-      d.y_n_stride = 1;
-      OpLaunch value = matmul_launch(d, accumulator, dtype(), dtype(), gpu_);
-      value.kernel.variant |= kDividedRows;
-      value.pointers = {scores, at(Operand(2), b * keys * columns), at(Result(0), row * columns), sums};
-      value.kernel.pointers = static_cast<std::uint16_t>(value.pointers.size());
-      plan_.launches.push_back(std::move(value));
-    }
-  }
+  std::vector<OpPointer> pointers = {Operand(0), Operand(1), Operand(2), Result(0)};
+  if (masked) pointers.push_back(Operand(3));
+  LaunchBlocks(kernel, {batches, queries, keys, width, columns, scale_bits}, std::move(pointers), blocks(),
+               shared());
 }
 
 }  // namespace leat::runtime::cuda

@@ -8,7 +8,6 @@ OpPlan plan_im2col(const cpu::ConvolutionDescriptor& d, const GpuDescription& gp
   launch.kernel.code = OpKernel::Code::im2col;
   launch.kernel.dtype = DType::u8;  // one code for all elements of a size
   launch.kernel.second = DType::i64;
-  launch.kernel.result = DType::u8;
   launch.kernel.word = static_cast<std::uint8_t>(byte_size(d.dtype));
   launch.kernel.rank = static_cast<std::uint8_t>(rank);
   std::int64_t count = d.batch * d.channels;

@@ -15,7 +15,7 @@ void OpPlanner::PlanWindow() {
   const ir::Strides steps = ir::row_major_strides(x.dims());
   OpKernel kernel;
   kernel.code = Code::window;
-  kernel.dtype = kernel.second = kernel.result = dtype();
+  kernel.dtype = kernel.second = dtype();
   const std::string& kind = attrs().string(Attr::kind);
   kernel.op = kind == "sum" ? Op::reduce_sum : kind == "max" ? Op::reduce_max : Op::reduce_min;
   Numbers numbers = {result.num_elements()};
@@ -43,7 +43,7 @@ void OpPlanner::PlanCumulative() {
   const std::int64_t inner = product(x.dims(), axis + 1, x.size());
   OpKernel kernel;
   kernel.code = inner == 1 ? Code::scan_rows : Code::scan;
-  kernel.dtype = kernel.second = kernel.result = dtype();
+  kernel.dtype = kernel.second = dtype();
   switch (node_.op) {
     case Op::cumulative_sum: kernel.op = Op::reduce_sum; break;
     case Op::cumulative_prod: kernel.op = Op::reduce_prod; break;
@@ -68,7 +68,7 @@ void OpPlanner::PlanArgReduce() {
   OpKernel kernel;
   kernel.code = inner == 1 ? Code::arg_rows : Code::arg;
   kernel.op = node_.op;
-  kernel.dtype = kernel.second = kernel.result = dtype();
+  kernel.dtype = kernel.second = dtype();
   if (inner == 1) {
     LaunchBlocks(kernel, {lines, x[axis]}, {Operand(0), Result(0)}, lines,
                  std::int64_t{16} * threads_of(kernel));

@@ -30,7 +30,7 @@ OpPlanner::Sorted OpPlanner::SortLines(OpPointer x, DType dtype, const Lines& li
   OpKernel kernel;
   kernel.code = Code::sort_blocks;
   kernel.dtype = dtype;
-  kernel.second = kernel.result = byte_size(dtype) == 8 ? DType::u64 : DType::u32;
+  kernel.second = byte_size(dtype) == 8 ? DType::u64 : DType::u32;
   kernel.variant = order;
   std::int64_t run = std::min(size, kept), runs = chunks;
   std::int64_t total = kept_of(chunks, run, lines.extent - (chunks - 1) * size);
@@ -103,7 +103,7 @@ void OpPlanner::PlanScatter() {
   const OpPointer keys = Scratch(updates * static_cast<std::int64_t>(byte_size(key)));
   OpKernel find;
   find.code = nd ? Code::scatter_nd_keys : Code::scatter_keys;
-  find.dtype = find.result = key;
+  find.dtype = key;
   find.second = operands_[1].dtype;
   Strides strides = ir::row_major_strides(x.dims());
   Numbers numbers = {updates};
@@ -123,7 +123,7 @@ void OpPlanner::PlanScatter() {
   const Sorted sorted = SortLines(keys, key, {1, updates, 1}, updates, 0);
   OpKernel apply;
   apply.code = Code::scatter_runs;
-  apply.dtype = apply.result = dtype();
+  apply.dtype = dtype();
   apply.second = key;
   const std::string& kind = attrs().string(Attr::kind);
   if (kind == "add") apply.op = Op::add;

@@ -1,4 +1,6 @@
 // Products, convolutions and attention on the emulated GPU: exact, in every dtype.
+#include <set>
+
 #include "tests/cuda/all_of.h"
 #include "tests/cuda/emulated_op.h"
 
@@ -94,17 +96,21 @@ INSTANTIATE_TEST_SUITE_P(All, EmulatedConvolution, ::testing::ValuesIn(dtypes_of
 
 class EmulatedAttention : public ::testing::TestWithParam<DType> {};
 
+OpCase attention(DType dtype, Shape q, Shape k, Shape v, bool causal, bool masked) {
+  std::vector<Type> types = {{dtype, q}, {dtype, k}, {dtype, v}};
+  if (masked) {
+    Shape mask = q;
+    mask[q.size() - 1] = k[k.size() - 2];
+    types.push_back({dtype, mask});
+  }
+  return OpCase(Op::attention, types, {{Attr::scale, 0.125}, {Attr::causal, causal}});
+}
+
 TEST_P(EmulatedAttention, MasksAndShapes) {
   Random random(5);
   const auto attend = [&](Shape q, Shape k, Shape v, bool causal, bool masked, bool specials) {
-    std::vector<Type> types = {{GetParam(), q}, {GetParam(), k}, {GetParam(), v}};
-    if (masked) {
-      Shape mask = q;
-      mask[q.size() - 1] = k[k.size() - 2];
-      types.push_back({GetParam(), mask});
-    }
-    expect_emulated(OpCase(Op::attention, types, {{Attr::scale, 0.125}, {Attr::causal, causal}})
-                        .Draw(random, specials, ir::Domain::moderate));
+    expect_emulated(
+        attention(GetParam(), q, k, v, causal, masked).Draw(random, specials, ir::Domain::moderate));
   };
   for (const bool specials : {false, true}) {
     for (const bool causal : {false, true}) {
@@ -114,10 +120,37 @@ TEST_P(EmulatedAttention, MasksAndShapes) {
   }
   attend({1, 2}, {1, 2}, {1, 1}, false, false, false);
   attend({2, 2}, {5000, 2}, {5000, 1}, false, false, false);  // two chunks of the sum
-  attend({3, 2}, {0, 2}, {0, 4}, false, false, false);        // without keys: NaN
+  attend({5, 2}, {4200, 2}, {4200, 40}, true, false, false);
+  attend({3, 2}, {0, 2}, {0, 4}, false, false, false);  // without keys: NaN
+  attend({3, 2}, {0, 2}, {0, 4}, true, true, false);
+  attend({3, 0}, {5, 0}, {5, 4}, false, false, false);    // scores of nothing
+  attend({70, 3}, {40, 3}, {40, 2}, true, false, false);  // the first queries see no key: NaN
 }
 INSTANTIATE_TEST_SUITE_P(All, EmulatedAttention, ::testing::ValuesIn(dtypes_of(Op::attention)),
                          [](const auto& info) { return std::string(name(info.param)); });
+
+// On a device with few multiprocessors, tiles are large; wide heads take several steps, wide values several
+// tiles of columns.
+TEST(EmulatedAttention, EveryTile) {
+  Random random(7);
+  runtime::cuda::GpuDescription gpu = small_gpu();
+  for (const DType dtype : {DType::f32, DType::f64, DType::bf16}) {
+    std::set<int> queries;
+    for (const auto& [multiprocessors, columns] : {std::pair{1, 7}, {3, 60}, {100, 150}}) {
+      gpu.multiprocessors = multiprocessors;
+      const OpCase c = attention(dtype, {67, 65}, {70, 65}, {70, columns}, columns == 60, columns == 7)
+                           .Draw(random, false, ir::Domain::moderate);
+      expect_emulated(c, gpu);
+      const auto plan = runtime::cuda::plan_op(*c.node(), c.operands, gpu);
+      ASSERT_TRUE(plan.ok());
+      EXPECT_EQ(plan->launches.size(), 1u);
+      EXPECT_EQ(plan->scratch_bytes, 0);
+      EXPECT_LE(plan->launches[0].geometry.shared_bytes, gpu.shared_per_block);
+      queries.insert(plan->launches[0].kernel.rank);
+    }
+    EXPECT_EQ(queries, (std::set<int>{16, 32, 64})) << name(dtype);
+  }
+}
 
 // Without any one of its barriers, a kernel whose threads work together is found out.
 TEST(EmulatedOps, EveryBarrierIsNeeded) {
@@ -125,6 +158,7 @@ TEST(EmulatedOps, EveryBarrierIsNeeded) {
   const Attributes axis = {{Attr::axis, std::int64_t{1}}};
   const std::string barrier = "call void @llvm.nvvm.barrier0()";
   for (OpCase& c : std::vector<OpCase>{dot(DType::f32, {40, 70}, {70, 40}, {}, {}, {1}, {0}),
+                                       attention(DType::f32, {40, 70}, {140, 70}, {140, 40}, true, false),
                                        OpCase(Op::sort, {{DType::f32, {3000, 9}}}, axis),
                                        OpCase(Op::arg_max, {{DType::f32, {3000, 300}}}, axis),
                                        OpCase(Op::cumulative_sum, {{DType::f32, {3000, 70}}}, axis)}) {

@@ -85,8 +85,10 @@ std::vector<OpKernel> kernels_of(DType dtype, const runtime::cuda::GpuDescriptio
     d.input = {5 + low, 7};
     if (is_float(dtype)) kernels.push_back(runtime::cuda::plan_im2col(d, gpu).launches[0].kernel);
   }
-  add(Op::attention, {{dtype, {9, 8}}, {dtype, {70, 8}}, {dtype, {70, 8}}, {dtype, {9, 70}}},
-      {{Attr::scale, 0.5}, {Attr::causal, true}});
+  for (const std::int64_t n : {9, 300}) {  // small tiles and large ones
+    add(Op::attention, {{dtype, {n, 8}}, {dtype, {70, 8}}, {dtype, {70, n}}, {dtype, {n, 70}}},
+        {{Attr::scale, 0.5}, {Attr::causal, true}});
+  }
   return kernels;
 }
 
@@ -136,7 +138,7 @@ TEST(OpPtx, WideWordsAndTheParameterBlock) {
   const auto plan = runtime::cuda::plan_op(*c.node(), c.operands, *runtime::cuda::gpu_description("sm_90"));
   ASSERT_TRUE(plan.ok());
   const OpKernel& kernel = plan->launches.at(0).kernel;
-  EXPECT_EQ(runtime::cuda::print(kernel), "gather u8,i64,u8 word=16 rank=0 variant=0 numbers=4 pointers=3");
+  EXPECT_EQ(runtime::cuda::print(kernel), "gather u8,i64 word=16 rank=0 variant=0 numbers=4 pointers=3");
   const std::string ptx = *compiler::codegen::kernel_ptx(kernel, "sm_90");
   EXPECT_THAT(ptx, ::testing::HasSubstr("ld.global.v4."));
   EXPECT_THAT(ptx, ::testing::HasSubstr("st.global.v4."));

@@ -129,8 +129,8 @@ void emit_op_kernel(const runtime::cuda::OpKernel& kernel, const CodeTarget& tar
     case Code::scatter_runs: emit_sorting(kernel, target, module); return;
     case Code::matmul:
     case Code::convolution:
-    case Code::convolution_taps:
-    case Code::attention_rows: emit_contraction(kernel, target, module); return;
+    case Code::convolution_taps: emit_contraction(kernel, target, module); return;
+    case Code::attention: emit_attention(kernel, target, module); return;
   }
 }
 

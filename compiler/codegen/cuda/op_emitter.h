@@ -81,6 +81,7 @@ class OpEmitter {
 // One function per group of ops; each adds the whole kernel.
 void emit_movement(const runtime::cuda::OpKernel& kernel, const CodeTarget& target, llvm::Module& module);
 void emit_contraction(const runtime::cuda::OpKernel& kernel, const CodeTarget& target, llvm::Module& module);
+void emit_attention(const runtime::cuda::OpKernel& kernel, const CodeTarget& target, llvm::Module& module);
 void emit_sorting(const runtime::cuda::OpKernel& kernel, const CodeTarget& target, llvm::Module& module);
 void emit_ordered(const runtime::cuda::OpKernel& kernel, const CodeTarget& target, llvm::Module& module);
 
