@@ -128,6 +128,35 @@ TEST_F(GpuContext, OpsWithCodeOfTheirOwnRunThereInOneProgram) {
   }
 }
 
+// Sizes are numbers among a kernel's parameters: other extents are another plan, never other code.
+TEST_F(GpuContext, SymbolsTakeTheirExtentsFromTheInputsThere) {
+  const Graph graph = Graph::Parse(R"(graph @f(%x: f32[n,40]) -> (f32[n,40], f32[n,40]) {
+  %0 = copy %x {device="gpu:0"} : f32[n,40]
+  %1 = reduce_max %0 {dims=[1]} : f32[n]
+  %2 = broadcast %1 {dims=[0]} : f32[n,40]
+  %3 = sub %0 %2 : f32[n,40]
+  %4 = attention %3 %0 %0 {scale=0.25} : f32[n,40]
+  return %3, %4
+}
+)")
+                          .value();
+  const Executable there = Compile(graph).value();
+  Generator random(5);
+  std::int64_t modules = 0;
+  for (const std::int64_t n : {6, 1, 5}) {
+    const Tensor x = random.normal({n, 40}).wait(), apart = x - max(x, {1}, true);
+    const std::vector<Future> y = there.Run({.inputs = {x}}).value();
+    EXPECT_EQ(y[0].Get().value().to_vector<float>(), apart.to_vector<float>()) << n;
+    EXPECT_EQ(y[1].Get().value().to_vector<float>(),
+              attention(apart, x, x, {}, false, 0.25).to_vector<float>());
+    if (modules == 0) modules = gpu_.driver().calls()["cuModuleLoadDataEx"];
+    EXPECT_EQ(gpu_.driver().calls()["cuModuleLoadDataEx"], modules) << n;
+  }
+  EXPECT_GT(modules, 0);
+  const auto bad = there.Run({.inputs = {ones({4, 3})}});
+  EXPECT_EQ(bad.status().message(), "Run: input 0 (%x) is f32[4,3], the graph wants f32[n,40]");
+}
+
 TEST_F(GpuContext, AnIndexOutsidePoisonsWhatDependsOnIt) {
   const Tensor x = to_device(arange(10, DType::f32), "gpu:0").wait();
   const Tensor bad = gather(x, to_device(arange(11, DType::i64), "gpu:0"), 0) + 1, good = cumsum(x, 0);
