@@ -30,6 +30,9 @@ int main() {
   CHECK(total / 200 > 0.082 && total / 200 < 0.084);  // the variance of a uniform variable is 1/12
   CHECK(stats.bytes_peak < 2 * kBound);  // 200 MiB passed through; memory kept for reuse counts too
 
+  // A value is there before its run has given back its memory; this waits for that too.
+  context.wait_all();
+
   // try_eval: while one run holds most of the bound, another is refused and may be tried again.
   std::promise<void> gate;
   std::shared_future<void> open = gate.get_future().share();
