@@ -45,7 +45,7 @@ class ExecutorHook {
 
 struct EngineOptions {
   /// Threads that compute at once; 0: as many as affinity and the cgroup quota allow. The pool has that many;
-  /// while a caller helps in a wait it takes the seat of one of them.
+  /// while a caller helps in a wait, with a run that is short, it takes the seat of one of them.
   int workers = 0;
   int cpu_devices = 1;        // cpu:0, and virtual CPUs with memory of their own
   int gpu_devices = 0;        // GPUs to use, as gpu:0, ...; more than there are is an error

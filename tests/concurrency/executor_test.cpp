@@ -68,6 +68,34 @@ TEST_P(ExecutorTest, RandomProgramsRunEachStepOnceAfterItsPredecessors) {
   }
 }
 
+TEST_P(ExecutorTest, ACallerWhoWaitsLeavesLongSharedWorkToTheWorkers) {
+  auto engine = Make();
+  const auto caller = std::this_thread::get_id();
+  std::atomic<int> on_caller{0}, units{0};
+  const auto work = [&](StepContext&, std::int64_t begin, std::int64_t end) {
+    if (std::this_thread::get_id() == caller) ++on_caller;
+    units += static_cast<int>(end - begin);
+    return Status();
+  };
+  ProgramBuilder b;
+  const std::uint32_t x = b.Temporary(8), y = b.Output(8);
+  for (const auto& [reads, writes] : {std::pair{std::vector<std::uint32_t>{}, x}, {{x}, y}}) {
+    Step& step = b.program().steps[b.Step("shared", reads, {writes}, work, 0.4e6)];
+    step.units = 8;
+    step.grain = 1;
+  }
+  const auto program = b.Finish();
+  for (int repeat = 1; repeat <= 200; ++repeat) {
+    const auto run = engine->Submit({.program = program, .inputs = {}, .outputs = pending_values(1)});
+    ASSERT_TRUE(run->Wait().ok());
+    ASSERT_TRUE(run->status().ok()) << run->status().ToString();
+    ASSERT_EQ(units.load(), 16 * repeat);
+  }
+  if (GetParam().workers > 1) {
+    EXPECT_EQ(on_caller.load(), 0);
+  }
+}
+
 TEST_P(ExecutorTest, ManyFrontendsShareOneEngine) {
   auto engine = Make();
   const RandomProgram r = make_random_program(7, 60, 2, {}, 50);
