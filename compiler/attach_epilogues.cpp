@@ -42,15 +42,15 @@ class ContractionWithEpilogue final : public StepBody {
     std::vector<std::uint32_t> uses;  // of the whole step
     std::size_t first_source = 0;
   };
-  /// `result`: the use that the contraction writes and the epilogue reads. `together`: panels whose results
-  /// stay in the cache from the one to the other.
-  ContractionWithEpilogue(Part contraction, Part epilogue, std::uint32_t result, std::int64_t units_per_panel,
-                          std::int64_t units, std::int64_t together)
+  /// `result`: the use that the contraction writes and the epilogue reads. `units_per_row`: of the epilogue's
+  /// parallel elements. `together`: panels whose results stay in the cache from the one to the other.
+  ContractionWithEpilogue(Part contraction, Part epilogue, std::uint32_t result, const ContractionRows& rows,
+                          std::int64_t units_per_row, std::int64_t together)
       : contraction_(std::move(contraction)),
         epilogue_(std::move(epilogue)),
         result_(result),
-        units_per_panel_(units_per_panel),
-        units_(units),
+        rows_(rows),
+        units_per_row_(units_per_row),
         together_(together) {}
 
   Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override {
@@ -59,9 +59,18 @@ class ContractionWithEpilogue final : public StepBody {
     for (std::int64_t panel = begin; panel < end; panel += together_) {
       const std::int64_t next = std::min(panel + together_, end);
       if (Status s = contraction_.body->Execute(contraction, panel, next); !s.ok()) return s;
-      const std::int64_t first = panel * units_per_panel_;
-      const std::int64_t last = std::min(next * units_per_panel_, units_);
-      if (Status s = epilogue_.body->Execute(epilogue, first, last); !s.ok()) return s;
+      if (rows_.row_parts > 1) {
+        for (std::int64_t p = panel; p < next; ++p) {
+          if (Status s = FollowPart(epilogue, p); !s.ok()) return s;
+        }
+      } else {
+        const std::int64_t first = panel * rows_.rows_per_unit, last = next * rows_.rows_per_unit;
+        if (Status s = epilogue_.body->Execute(epilogue, first * units_per_row_,
+                                               std::min(last, rows_.rows) * units_per_row_);
+            !s.ok()) {
+          return s;
+        }
+      }
     }
     return {};
   }
@@ -77,6 +86,17 @@ class ContractionWithEpilogue final : public StepBody {
   const StepBody& contraction() const { return *contraction_.body; }
 
  private:
+  /// The epilogue of a panel that is parts of rows.
+  Status FollowPart(PartContext& context, std::int64_t panel) const {
+    const std::int64_t first_row = panel / rows_.row_parts * rows_.rows_per_unit;
+    const std::int64_t first = panel % rows_.row_parts * rows_.part_elements;
+    const std::int64_t last = std::min(first + rows_.part_elements, rows_.row_elements);
+    for (std::int64_t row = first_row; row < std::min(first_row + rows_.rows_per_unit, rows_.rows); ++row) {
+      const std::int64_t at = row * rows_.row_elements;
+      if (Status s = epilogue_.body->Execute(context, at + first, at + last); !s.ok()) return s;
+    }
+    return {};
+  }
   static bool Depends(const Part& part, std::size_t write, std::size_t read) {
     const auto at = [&](std::size_t use) {
       return static_cast<std::size_t>(std::find(part.uses.begin(), part.uses.end(), use) - part.uses.begin());
@@ -87,8 +107,8 @@ class ContractionWithEpilogue final : public StepBody {
 
   Part contraction_, epilogue_;
   std::uint32_t result_;
-  std::int64_t units_per_panel_;  // of the epilogue's parallel elements
-  std::int64_t units_;
+  ContractionRows rows_;
+  std::int64_t units_per_row_;
   std::int64_t together_;
 };
 
@@ -115,7 +135,7 @@ std::int64_t kernel_units_per_row(const Step& step, std::uint32_t x, const Contr
   }
   if (!found) return 0;
   if (kernel.pattern == ir::Kernel::Pattern::map) return rows.row_elements;
-  return arguments.sizes.back() == rows.row_elements ? 1 : 0;
+  return rows.row_parts == 1 && arguments.sizes.back() == rows.row_elements ? 1 : 0;
 }
 
 }  // namespace
@@ -224,9 +244,9 @@ void attach_epilogues(Program& program, const std::vector<ContractionRows>& cont
       contraction.cost_ns += reader.cost_ns;
       const std::int64_t panel_bytes =
           std::max<std::int64_t>(1, program.buffers[x].bytes / std::max<std::int64_t>(1, contraction.units));
-      contraction.body = std::make_shared<ContractionWithEpilogue>(
-          std::move(first), std::move(second), x_use, rows.rows_per_unit * per_row, reader.units,
-          std::max<std::int64_t>(1, kBytesTogether / panel_bytes));
+      contraction.body =
+          std::make_shared<ContractionWithEpilogue>(std::move(first), std::move(second), x_use, rows, per_row,
+                                                    std::max<std::int64_t>(1, kBytesTogether / panel_bytes));
       gone[s] = true;
       any = true;
       break;

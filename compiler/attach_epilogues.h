@@ -18,6 +18,7 @@ struct ContractionRows {
   std::int64_t rows_per_unit;  // 0: panels are not blocks of whole rows
   std::int64_t rows;
   std::int64_t row_elements;
+  std::int64_t row_parts = 1, part_elements = 0;  // as of runtime::cpu::ContractionPlan
 };
 
 /// Merges what can be merged; steps only, before edges are made. Of `boundaries` (unless null) those between

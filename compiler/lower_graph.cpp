@@ -301,7 +301,7 @@ class Lowering {
     const Shape& out = graph_.nodes[result].type().shape;
     const std::int64_t rows = out[0] * out[1];
     contractions_.push_back({static_cast<std::uint32_t>(program_.steps.size() - 1), plan.rows_per_unit, rows,
-                             out.num_elements() / rows});
+                             out.num_elements() / rows, plan.row_parts, plan.part_elements});
     return {};
   }
 

@@ -100,6 +100,9 @@ StatusOr<ContractionPlan> plan_convolution(const ConvolutionDescriptor& descript
   if (Status status = check(descriptor); !status.ok()) return status;
   const Isa isa = host_isa();
   const bool blocked = descriptor.x_block > 0 || descriptor.out_block > 0;
+  if (!descriptor.exact && blocked) {
+    if (auto plan = plan_blocked_convolution(descriptor, isa)) return *std::move(plan);
+  }
   if (!descriptor.exact && (blocked || library_is_faster(descriptor, isa))) {
     if (auto plan = plan_onednn_convolution(descriptor, isa)) return *std::move(plan);
   }

@@ -1,8 +1,8 @@
 // Contractions and convolutions on the CPU, behind one adapter.
 //
-// plan_matmul and plan_convolution choose an engine (oneDNN, or our own micro-kernel) and a panel
-// grid from shape, dtype and instruction set only, never from timing or thread count, and return an
-// immutable plan that any number of threads execute panel by panel.
+// plan_matmul and plan_convolution choose an engine (oneDNN, our own micro-kernel, or our tiles on blocked
+// arrays) and a panel grid from shape, dtype and instruction set only, never from timing or thread count, and
+// return an immutable plan that any number of threads execute panel by panel.
 #pragma once
 
 #include <memory>
@@ -55,11 +55,14 @@ struct ContractionPlan {
   std::int64_t units = 1;
   std::int64_t scratch_bytes = 0;
   double cost_ns = 0;  // on one worker
-  std::string engine;  // "onednn", "micro_kernel"
+  std::string engine;  // "onednn", "micro_kernel", "tiles"
   /// Panel u writes rows [rows_per_unit * u, rows_per_unit * (u + 1)) of out, counted over batch * m, so that
   /// an epilogue can follow panel by panel; 0 where panels are not blocks of whole rows. Of a convolution,
   /// rows are the planes of its channels, or of its blocks of channels.
   std::int64_t rows_per_unit = 0;
+  /// Where panels are parts of rows: panel u is part u % row_parts of the rows above of u / row_parts,
+  /// elements [part_elements * part, part_elements * (part + 1)) of each.
+  std::int64_t row_parts = 1, part_elements = 0;
   /// A step before the body, or null: packs y for all panels into a temporary buffer of packed_bytes. Its
   /// uses: y, that buffer (written). The body reads the buffer as its fourth use.
   std::shared_ptr<const StepBody> pack;

@@ -22,7 +22,8 @@ struct EngineRow {
   double least_multiplications;  // of the whole contraction
 };
 
-/// Where oneDNN is used. Measured with one thread; ratios are time of the micro-kernel / time of oneDNN.
+/// Where oneDNN is used, on dense arrays. Measured with one thread; ratios are time of the micro-kernel /
+/// time of oneDNN.
 ///
 /// Zen 3, AVX2, f32 matmul (oneDNN 2.6.3, plain layouts, a busy machine), n = m = k:
 ///   8: 0.07 | 16: 0.17 | 32: 0.45 | 64: 0.92 | 256: 1.12 | 1000: 1.13 | 2048: 1.25
@@ -35,6 +36,17 @@ struct EngineRow {
 ///   3>64 224 7x7/2: 2.6 | 64 56 3x3: 1.5 | 128 28 3x3: 1.2 | 256 14 3x3: 1.2 | 512 7 3x3: 1.5
 ///   8 8 3x3: 1.8 | 16 16 3x3: 2.1 | 64>256 56 1x1: 0.85 | 1024>256 14 1x1: 0.86
 /// so there it takes all but kernels of one position. bf16 has oneDNN kernels on AVX-512 only.
+///
+/// A convolution whose x or result is in blocks goes to the tiles of blocked_convolution.cpp before this
+/// table is asked, where they take it (f32 on AVX2, one group or depthwise). Zen 3, blocks in and out, one
+/// thread, G multiplications a second of the tiles / of oneDNN:
+///   64 56 3x3: 38 / 44 | 128 28 3x3: 40 / 41 | 256 14 3x3: 45 / 44 | 512 7 3x3: 31 / 34
+///   3>64 224 7x7/2: 46 / 46 | 128 56 3x3/2: 47 / 40 | 512 14 3x3/2: 31 / 34 | 64>256 56 1x1: 47 / 45
+///   1024>256 14 1x1: 46 / 48 | 256>512 56 1x1/2: 39 / 31 | 512>2048 7 1x1: 45 / 39 | 24>144 56 1x1: 44 / 41
+///   96>24 56 1x1: 47 / 38 | 16>96 112 1x1: 38 / 44 | 160>960 7 1x1: 47 / 46
+///   depthwise 3x3: 96 112/2: 14 / 16 | 144 56: 23 / 28 | 960 7: 18 / 18
+/// On average level; in whole models, where operands come from afar, ResNet-50 on one thread took 109 ms with
+/// oneDNN's kernels and 103 with the tiles (least of 20 and 40 runs), whose bits no library decides.
 inline constexpr EngineRow kOneDnnRows[] = {
     {Contraction::matmul, DType::f32, Isa::avx512, 64, 0, 64.0 * 64 * 64},
     {Contraction::matmul, DType::bf16, Isa::avx512, 64, 0, 32.0 * 32 * 32},

@@ -5,6 +5,8 @@
 // are packed once for all of them.
 #pragma once
 
+#include <optional>
+
 #include "runtime/cpu/contraction.h"
 #include "runtime/cpu/micro_kernel.h"
 
@@ -13,6 +15,8 @@ namespace leat::runtime::cpu {
 /// REQUIRES: a valid descriptor (plan_matmul checks it), and a CPU that runs `isa`.
 ContractionPlan plan_exact_matmul(const MatmulDescriptor& descriptor, Isa isa);
 ContractionPlan plan_exact_convolution(const ConvolutionDescriptor& descriptor, Isa isa);
+/// Of a result in blocks, and an x in blocks or dense; nothing where there are no tiles for it.
+std::optional<ContractionPlan> plan_blocked_convolution(const ConvolutionDescriptor& descriptor, Isa isa);
 
 /// The split of `rows` (batch * m) x `columns` into panels: blocks of whole rows, or of whole columns.
 struct PanelGrid {

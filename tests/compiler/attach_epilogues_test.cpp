@@ -1,5 +1,6 @@
 #include "compiler/attach_epilogues.h"
 
+#include "runtime/cpu/blocked_kernel.h"
 #include "tests/compiler/run_program.h"
 
 namespace leat::compiler {
@@ -49,6 +50,40 @@ TEST(AttachEpilogues, WhatNeedsALaterValueWaitsForIt) {
   const auto program = testing::check_program(graph, testing::exact_options());
   ASSERT_NE(program, nullptr);
   EXPECT_EQ(names(*program), (std::vector<std::string>{"matmul", "matmul+add"})) << runtime::print(*program);
+}
+
+// The planes of a convolution's blocks are cut into parts, and so is what follows on each.
+TEST(AttachEpilogues, PanelsThatArePartsOfPlanes) {
+  if (runtime::cpu::blocked_kernel(runtime::cpu::host_isa()) == nullptr) {
+    GTEST_SKIP() << "no tiles for this instruction set";
+  }
+  CompileOptions options = testing::exact_options();
+  options.exact_contractions = false;  // tiles have the interpreter's bits anyway
+  for (const char* const batch : {"1", "3"}) {
+    std::string text =
+        "%x: f32[N,16,41,40]\n%w: f32[32,16,3,3]\n%v: f32[40,32,1,1]\n%b: f32[40]\n%z = constant {value=0} : "
+        "f32[]\n"
+        "%p = convolution %x %w {strides=[1, 1], low=[1, 1], high=[1, 1], input_dilation=[1, 1], "
+        "dilation=[1, 1], groups=1}\n"
+        "%zp = broadcast %z {dims=[]} : f32[N,32,41,40]\n%r = maximum %p %zp\n"
+        "%q = convolution %r %v {strides=[1, 1], low=[0, 0], high=[0, 0], input_dilation=[1, 1], "
+        "dilation=[1, 1], groups=1}\n"
+        "%bq = broadcast %b {dims=[1]} : f32[N,40,41,40]\n%s = add %q %bq\n"
+        "%zq = broadcast %z {dims=[]} : f32[N,40,41,40]\n%t = maximum %s %zq\n"
+        "%u = convolution %t %y {strides=[1, 1], low=[1, 1], high=[1, 1], input_dilation=[1, 1], "
+        "dilation=[1, 1], groups=40}\n";
+    text.insert(0, "%y: f32[40,1,3,3]\n");
+    for (std::size_t at = 0; (at = text.find('N', at)) != std::string::npos;) text.replace(at, 1, batch);
+    const auto program = testing::check_program(testing::parse(text), options);
+    ASSERT_NE(program, nullptr);
+    int parts = 0;
+    for (const runtime::Step& step : program->steps) {
+      const std::string body = step.body->ToString();
+      if (body.find("tiles(") == std::string::npos || body.find(" then map") == std::string::npos) continue;
+      if (body.find(" parts=1 ") == std::string::npos) ++parts;
+    }
+    EXPECT_EQ(parts, 2) << runtime::print(*program);
+  }
 }
 
 TEST(AttachEpilogues, WithoutFusionEveryOpIsAStep) {

@@ -2,15 +2,13 @@
 // split, nothing reordered inside, zeros where blocks hang over.
 #include <gtest/gtest.h>
 
-#include "ir/layout.h"
 #include "runtime/cpu/exact_engine.h"
 #include "runtime/cpu/onednn.h"
+#include "tests/runtime/blocked_arrays.h"
 #include "tests/runtime/contraction_reference.h"
 
 namespace leat::runtime::cpu::testing {
 namespace {
-
-using Extents = std::vector<std::int64_t>;
 
 ConvolutionDescriptor convolution(std::int64_t batch, std::int64_t channels, std::int64_t features,
                                   std::int64_t groups, Extents input, std::int64_t kernel,
@@ -29,24 +27,6 @@ ConvolutionDescriptor convolution(std::int64_t batch, std::int64_t channels, std
   for (const std::int64_t e : input) d.output.push_back((e + 2 * (kernel / 2) - kernel) / stride + 1);
   d.w_is_constant = true;
   return d;
-}
-
-Shape shape_of(std::int64_t batch, std::int64_t channels, const Extents& spatial) {
-  Shape shape{batch, channels};
-  for (const std::int64_t e : spatial) shape.push_back(e);
-  return shape;
-}
-
-ir::Layout layout_of(const Shape& shape, std::int64_t block) {
-  return *ir::Layout::Parse(ir::Layout::Name(shape.rank(), 1, block));
-}
-
-std::vector<float> packed(const std::vector<float>& dense, const Shape& shape, std::int64_t block) {
-  if (block == 0) return dense;
-  const ir::Layout layout = layout_of(shape, block);
-  std::vector<float> blocked(static_cast<std::size_t>(layout.Blocked(shape).num_elements()));
-  layout.Pack(shape, dense.data(), blocked.data(), 4);
-  return blocked;
 }
 
 void check_blocked(ConvolutionDescriptor d, bool x_blocked = true, bool out_blocked = true) {
