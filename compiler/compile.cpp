@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "compiler/attach_epilogues.h"
 #include "compiler/lower_graph.h"
 #include "compiler/pipeline.h"
 #include "compiler/plan_memory.h"
@@ -72,8 +73,11 @@ StatusOr<std::shared_ptr<const runtime::Program>> compile(const ir::Graph& graph
 
 void request_machine_code(const runtime::Program& program, CodeCache& code) {
   for (const runtime::Step& step : program.steps) {
-    if (!step.body || step.body->kind() != "kernel") continue;
-    const auto& kernel = static_cast<const runtime::KernelStep&>(*step.body);
+    if (!step.body) continue;
+    const runtime::StepBody* const epilogue = epilogue_of(*step.body);
+    const runtime::StepBody& body = epilogue != nullptr ? *epilogue : *step.body;
+    if (body.kind() != "kernel") continue;
+    const auto& kernel = static_cast<const runtime::KernelStep&>(body);
     if (!kernel.code()->compiled()) code.Compile(kernel.code());
   }
 }

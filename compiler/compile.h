@@ -88,7 +88,8 @@ struct CompileOptions {
 StatusOr<std::shared_ptr<const runtime::Program>> compile(const ir::Graph& graph,
                                                           const CompileOptions& options, CodeCache& code);
 
-/// Asks for machine code for every kernel of a program that is being used again. Cheap when all is compiled.
+/// Asks for machine code for every kernel of a program that is being used again, epilogues of contractions
+/// among them. Cheap when all is compiled.
 void request_machine_code(const runtime::Program& program, CodeCache& code);
 
 }  // namespace leat::compiler

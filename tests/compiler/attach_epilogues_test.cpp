@@ -52,6 +52,30 @@ TEST(AttachEpilogues, WhatNeedsALaterValueWaitsForIt) {
   EXPECT_EQ(names(*program), (std::vector<std::string>{"matmul", "matmul+add"})) << runtime::print(*program);
 }
 
+// A cache that notes what it is asked to compile.
+class AskedCache final : public testing::TileCodeCache {
+ public:
+  void Compile(const std::shared_ptr<runtime::KernelCode>& code) override {
+    asked.push_back(ir::print(code->kernel()));
+  }
+  std::vector<std::string> asked;
+};
+
+TEST(AttachEpilogues, EpiloguesOfAProgramThatIsUsedAgainGetMachineCodeToo) {
+  const ir::Graph graph = testing::parse(
+      "%x: f32[40,33]\n%w: f32[33,40]\n%p = matmul %x %w\n%y = tanh %p\n%t = transpose %y {dims=[1, 0]}\n"
+      "%z = exp %t\n");
+  AskedCache code;
+  const auto program = compile(graph, testing::exact_options(), code);
+  ASSERT_TRUE(program.ok());
+  ASSERT_EQ(names(**program), (std::vector<std::string>{"matmul+tanh", "exp"}));
+  EXPECT_TRUE(code.asked.empty());
+  request_machine_code(**program, code);
+  ASSERT_EQ(code.asked.size(), 2u);
+  EXPECT_NE(code.asked[0].find("tanh"), std::string::npos) << code.asked[0];
+  EXPECT_NE(code.asked[1].find("exp"), std::string::npos) << code.asked[1];
+}
+
 // The planes of a convolution's blocks are cut into parts, and so is what follows on each.
 TEST(AttachEpilogues, PanelsThatArePartsOfPlanes) {
   if (runtime::cpu::blocked_kernel(runtime::cpu::host_isa()) == nullptr) {
