@@ -1,5 +1,6 @@
-// Convolutions whose result is blocked by channels, on the tiles of blocked_kernel.h: the bits are the
-// interpreter's. x is blocked too, or dense where it has few channels.
+// Convolutions on arrays blocked by channels, on the tiles of blocked_kernel.h: the bits are the
+// interpreter's. One of x and the result may be dense; a dense result is transposed from scratch, block by
+// block.
 //
 // A panel is a part of the positions of some blocks of output channels. In it, weights are taken a few blocks
 // and channels at a time, so that they stay in the L1 cache while the tiles walk over the positions.
@@ -10,11 +11,13 @@
 #include "runtime/cpu/blocked_kernel.h"
 #include "runtime/cpu/exact_engine.h"
 #include "runtime/cpu/packed_constant.h"
+#include "runtime/cpu/transpose_tile.h"
 
 namespace leat::runtime::cpu {
 namespace {
 
 constexpr int kMostBlocks = BlockedKernel::kMostBlocks;
+constexpr std::int64_t kChunkWeights = (24 << 10) / 4;  // of a few blocks and channels: in the L1 cache
 
 /// Output positions [begin, end) of one dimension, at all of which the kernel positions [first, last) are
 /// present, and no others.
@@ -121,9 +124,12 @@ class BlockedConvolution final : public StepBody {
 
   const PanelCut& cut() const { return cut_; }
   std::int64_t units() const { return d_.batch * cut_.groups * cut_.parts; }
+  /// Of a row of the result: of the plane of a channel, or of a block of them.
   std::int64_t part_elements() const {
-    return cut_.extent * (dims_[0].output > 1 ? dims_[1].output : 1) * kernel_.lanes;
+    return cut_.extent * (dims_[0].output > 1 ? dims_[1].output : 1) *
+           std::max<std::int64_t>(1, d_.out_block);
   }
+  std::int64_t rows_per_unit() const { return cut_.blocks * (d_.out_block > 0 ? 1 : kernel_.lanes); }
 
   Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override {
     try {
@@ -145,13 +151,18 @@ class BlockedConvolution final : public StepBody {
            ") groups=" + std::to_string(cut_.groups) + " parts=" + std::to_string(cut_.parts) +
            (d_.w_is_constant ? " packed" : "") +
            (d_.x_block > 0 ? " x=" + std::to_string(d_.x_block) + "c" : " x=dense") +
-           " out=" + std::to_string(d_.out_block) + "c";
+           (d_.out_block > 0 ? " out=" + std::to_string(d_.out_block) + "c" : " out=dense");
   }
 
  private:
   /// The positions of a panel.
   struct Region {
     std::int64_t begin[2], end[2];
+    std::int64_t first_out = 0;  // the position that stands first in BlockedTiles::out
+  };
+  /// Where a panel packs weights that are not packed yet, and where a result is that is to be dense.
+  struct Scratch {
+    float *weights = nullptr, *result = nullptr;
   };
 
   void Panel(StepContext& context, const float* packed, std::int64_t u) const {
@@ -163,36 +174,50 @@ class BlockedConvolution final : public StepBody {
     const auto* x = static_cast<const float*>(context.pointers[0]) + image * d_.channels * in_plane_;
     const auto* w = static_cast<const float*>(context.pointers[1]);
     auto* out = static_cast<float*>(context.pointers[2]) + image * d_.out_channels * out_plane_;
+    const std::int64_t first = region.begin[0] * dims_[1].output + region.begin[1];
+    const std::int64_t positions = (region.end[0] - region.begin[0]) * (region.end[1] - region.begin[1]);
+    const std::int64_t weights = packed != nullptr ? 0 : MostWeights();
+    const std::int64_t results = d_.out_block > 0 ? 0 : together_ * kernel_.lanes * positions;
+    Scratch scratch;
+    if (weights + results > 0) {
+      scratch.weights = reinterpret_cast<float*>(thread_scratch((weights + results) * 4));
+      scratch.result = scratch.weights + weights;
+    }
+    if (results > 0) region.first_out = first;
     BlockedTiles t;
     t.x_column = dims_[1].dilation * Position();
     t.x_row = dims_[0].dilation * dims_[1].input * Position();
-    t.out_block = out_plane_ * kernel_.lanes;
+    t.out_block = (results > 0 ? positions : out_plane_) * kernel_.lanes;
     const std::int64_t last = std::min((group + 1) * cut_.blocks, blocks_);
     for (std::int64_t block = group * cut_.blocks; block < last; block += together_) {
       const std::int64_t count = std::min(together_, last - block);
-      t.out = out + block * t.out_block;
+      t.out = results > 0 ? scratch.result : out + block * t.out_block;
       t.x = x + (depthwise_ ? block * in_plane_ * kernel_.lanes : 0);
-      const float* const of_block = packed == nullptr ? nullptr : packed + block * WeightsOfBlock();
+      const float* of_block = packed == nullptr ? nullptr : packed + block * WeightsOfBlock();
       if (depthwise_) {
-        Channelwise(t, w, of_block, block, count, region);
+        if (of_block == nullptr) of_block = Pack(w, block, count, 0, 1, scratch.weights);
+        Channelwise(t, of_block, count, region);
       } else {
-        Sums(t, w, of_block, block, count, region);
+        Sums(t, w, of_block, scratch.weights, block, count, region);
+      }
+      for (std::int64_t b = 0; b < count && results > 0; ++b) {
+        transpose(scratch.result + b * t.out_block, kernel_.lanes, positions, kernel_.lanes,
+                  out + (block + b) * kernel_.lanes * out_plane_ + first, out_plane_);
       }
     }
   }
 
-  void Channelwise(BlockedTiles t, const float* w, const float* packed, std::int64_t block,
-                   std::int64_t count, const Region& region) const {
+  void Channelwise(BlockedTiles t, const float* packed, std::int64_t count, const Region& region) const {
     t.outer = count;
     t.x_outer = in_plane_ * kernel_.lanes;
     t.w_row = dims_[1].kernel * kernel_.lanes;
     t.w_channel = WeightsOfBlock();
-    t.w = packed != nullptr ? packed : PackHere(w, block, count, 0, 1);
+    t.w = packed;
     Tiles(t, 1, region);
   }
 
-  void Sums(BlockedTiles t, const float* w, const float* packed, std::int64_t block, std::int64_t count,
-            const Region& region) const {
+  void Sums(BlockedTiles t, const float* w, const float* packed, float* scratch, std::int64_t block,
+            std::int64_t count, const Region& region) const {
     t.w_row = dims_[1].kernel * count * kernel_.lanes;
     t.w_channel = taps_ * count * kernel_.lanes;
     t.inner = d_.x_block > 0 ? kernel_.lanes : 1;
@@ -203,7 +228,7 @@ class BlockedConvolution final : public StepBody {
       const std::int64_t channels = std::min(chunk, channels_ - c);
       t.outer = channels / t.inner;
       t.resume = c > 0;
-      t.w = packed != nullptr ? packed + c * t.w_channel : PackHere(w, block, count, c, channels);
+      t.w = packed != nullptr ? packed + c * t.w_channel : Pack(w, block, count, c, channels, scratch);
       Tiles(t, static_cast<std::size_t>(count), region);
       t.x += t.outer * t.x_outer;
     }
@@ -211,8 +236,12 @@ class BlockedConvolution final : public StepBody {
 
   /// So many that their weights stay in the L1 cache, in whole blocks.
   std::int64_t ChannelsOfChunk(std::int64_t w_channel) const {
-    constexpr std::int64_t kBytes = 24 << 10;
-    return std::max<std::int64_t>(1, kBytes / 4 / w_channel / kernel_.lanes) * kernel_.lanes;
+    return std::max<std::int64_t>(1, kChunkWeights / w_channel / kernel_.lanes) * kernel_.lanes;
+  }
+  /// That are packed at once.
+  std::int64_t MostWeights() const {
+    if (depthwise_) return together_ * WeightsOfBlock();
+    return std::max(kChunkWeights, kernel_.lanes * taps_ * kMostBlocks * kernel_.lanes);
   }
 
   const BlockedKernel::Row& Functions(const BlockedTiles& t, std::size_t blocks) const {
@@ -239,7 +268,7 @@ class BlockedConvolution final : public StepBody {
                       kernel_.lanes;
         t.x = x + dims_[0].Place(row, rows.first) * x_pitch +
               dims_[1].Place(column, columns.first) * Position();
-        t.out = out + row * out_pitch + column * kernel_.lanes;
+        t.out = out + row * out_pitch + (column - region.first_out) * kernel_.lanes;
         t.x_step = dims_[1].stride * Position();
         t.out_step = kernel_.lanes;
         t.x_line = dims_[0].stride * x_pitch;
@@ -272,24 +301,19 @@ class BlockedConvolution final : public StepBody {
   std::int64_t Position() const { return d_.x_block > 0 ? kernel_.lanes : 1; }
   std::int64_t WeightsOfBlock() const { return channels_ * taps_ * kernel_.lanes; }
 
-  /// Weights of `blocks` blocks from `block` on, of some channels.
-  void Pack(const float* w, std::int64_t block, std::int64_t blocks, std::int64_t first_channel,
-            std::int64_t channels, float* to) const {
+  /// At `to`: weights of `blocks` blocks from `block` on, of some channels.
+  const float* Pack(const float* w, std::int64_t block, std::int64_t blocks, std::int64_t first_channel,
+                    std::int64_t channels, float* to) const {
     // Those of a depthwise convolution stand block after block.
     const std::int64_t together = depthwise_ ? 1 : blocks, of_output = channels_ * taps_;
+    const std::int64_t lanes = together * kernel_.lanes;
+    float* place = to;
     for (std::int64_t b = 0; b < blocks; b += together) {
       const float* from = w + (block + b) * kernel_.lanes * of_output + first_channel * taps_;
       for (std::int64_t k = 0; k < channels * taps_; ++k) {
-        for (std::int64_t lane = 0; lane < together * kernel_.lanes; ++lane)
-          *to++ = from[lane * of_output + k];
+        for (std::int64_t lane = 0; lane < lanes; ++lane) *place++ = from[lane * of_output + k];
       }
     }
-  }
-
-  const float* PackHere(const float* w, std::int64_t block, std::int64_t blocks, std::int64_t first_channel,
-                        std::int64_t channels) const {
-    auto* to = reinterpret_cast<float*>(thread_scratch(blocks * kernel_.lanes * channels * taps_ * 4));
-    Pack(w, block, blocks, first_channel, channels, to);
     return to;
   }
 
@@ -319,7 +343,8 @@ class BlockedConvolution final : public StepBody {
 
 bool takes(const ConvolutionDescriptor& d, const BlockedKernel& kernel) {
   const bool depthwise = d.groups > 1;
-  bool good = d.dtype == DType::f32 && d.input.size() <= 2 && d.out_block == kernel.lanes &&
+  bool good = d.dtype == DType::f32 && d.input.size() <= 2 &&
+              (d.out_block == 0 || d.out_block == kernel.lanes) && (d.x_block > 0 || d.out_block > 0) &&
               d.out_channels % kernel.lanes == 0 && (d.x_block == 0 || d.x_block == kernel.lanes) &&
               (d.x_block == 0 || d.channels % kernel.lanes == 0) && d.batch > 0 && d.channels > 0 &&
               d.out_channels > 0 && ir::product(d.input) > 0 && ir::product(d.output) > 0 &&
@@ -340,7 +365,7 @@ std::optional<ContractionPlan> plan_blocked_convolution(const ConvolutionDescrip
   ContractionPlan plan;
   plan.units = body->units();
   plan.engine = "tiles";
-  plan.rows_per_unit = body->cut().blocks;
+  plan.rows_per_unit = body->rows_per_unit();
   plan.row_parts = body->cut().parts;
   plan.part_elements = body->part_elements();
   const double outputs =

@@ -15,7 +15,7 @@ namespace leat::runtime::cpu {
 /// REQUIRES: a valid descriptor (plan_matmul checks it), and a CPU that runs `isa`.
 ContractionPlan plan_exact_matmul(const MatmulDescriptor& descriptor, Isa isa);
 ContractionPlan plan_exact_convolution(const ConvolutionDescriptor& descriptor, Isa isa);
-/// Of a result in blocks, and an x in blocks or dense; nothing where there are no tiles for it.
+/// Of x, result or both in blocks; nothing where there are no tiles for it.
 std::optional<ContractionPlan> plan_blocked_convolution(const ConvolutionDescriptor& descriptor, Isa isa);
 
 /// The split of `rows` (batch * m) x `columns` into panels: blocks of whole rows, or of whole columns.

@@ -16,7 +16,7 @@ namespace {
 struct Case {
   std::int64_t batch, channels, features, groups;
   Extents input, kernel, strides, low, high, dilation;
-  bool x_blocked = true;
+  bool x_blocked = true, out_blocked = true;
 };
 
 ConvolutionDescriptor describe(const Case& c) {
@@ -55,9 +55,10 @@ void check(const Case& c, float of_x = 0, float of_w = 0) {
   std::vector<float> expected(static_cast<std::size_t>(out_shape.num_elements()));
   // The engine of dense arrays, which is compared with plain loops in convolution_test.cpp.
   ASSERT_TRUE(run_plan(plan_exact_convolution(d, Isa::baseline), x.data(), w.data(), expected.data()).ok());
-  expected = packed(expected, out_shape, kernel->lanes);
+  const std::int64_t block = c.out_blocked ? kernel->lanes : 0;
+  expected = packed(expected, out_shape, block);
   d.x_block = c.x_blocked ? kernel->lanes : 0;
-  d.out_block = kernel->lanes;
+  d.out_block = block;
   const std::vector<float> blocked_x = packed(x, x_shape, d.x_block);
   for (const bool constant : {true, false}) {
     d.w_is_constant = constant;
@@ -71,8 +72,8 @@ void check(const Case& c, float of_x = 0, float of_w = 0) {
       EXPECT_TRUE(same_bits(expected, got));
     }
     // Each panel writes what rows_per_unit, row_parts and part_elements say, and nothing else.
-    const std::int64_t rows = d.batch * d.out_channels / kernel->lanes;
-    const std::int64_t elements = ir::product(d.output) * kernel->lanes;
+    const std::int64_t rows = d.batch * d.out_channels / (block > 0 ? block : 1);
+    const std::int64_t elements = ir::product(d.output) * (block > 0 ? block : 1);
     std::vector<float> got(expected.size(), 3);
     for (std::int64_t u = 0; u < plan->units; ++u) {
       TestContext context(blocked_x.data(), w.data(), got.data());
@@ -129,6 +130,13 @@ TEST(BlockedTiles, DenseImages) {
   check({1, 20, 16, 1, {9, 9}, kOnes, kOnes, kNone, kNone, kOnes, false});
 }
 
+TEST(BlockedTiles, DenseResults) {
+  check({1, 64, 40, 1, {20, 21}, {3, 3}, kOnes, kOnes, kOnes, kOnes, true, false});
+  check({1, 128, 96, 1, {30, 30}, kOnes, kOnes, kNone, kNone, kOnes, true, false});
+  check({2, 320, 64, 1, {7, 7}, kOnes, kOnes, kNone, kNone, kOnes, true, false});
+  check({1, 48, 48, 48, {40, 41}, {3, 3}, {2, 1}, kOnes, kOnes, kOnes, true, false});
+}
+
 TEST(BlockedTiles, Depthwise) {
   check({1, 96, 96, 96, {30, 30}, {3, 3}, kOnes, kOnes, kOnes, kOnes});
   check({1, 144, 144, 144, {56, 56}, {3, 3}, {2, 2}, kOnes, kOnes, kOnes});
@@ -161,7 +169,8 @@ TEST(BlockedTiles, WhatTheyDoNotTake) {
     return plan_blocked_convolution(d, isa).has_value();
   };
   EXPECT_TRUE(taken([](ConvolutionDescriptor&) {}));
-  EXPECT_FALSE(taken([](ConvolutionDescriptor& d) { d.out_block = 0; }));
+  EXPECT_FALSE(taken([](ConvolutionDescriptor& d) { d.x_block = d.out_block = 0; }));
+  EXPECT_FALSE(taken([](ConvolutionDescriptor& d) { d.out_block = 16; }));
   EXPECT_FALSE(taken([](ConvolutionDescriptor& d) { d.x_block = 4; }));
   EXPECT_FALSE(taken([](ConvolutionDescriptor& d) { d.channels = 20; }));
   EXPECT_FALSE(taken([](ConvolutionDescriptor& d) { d.out_channels = 20; }));
