@@ -1,7 +1,6 @@
 #include "compiler/frontend/node.h"
 
-#include <deque>
-#include <unordered_map>
+#include "compiler/frontend/name_table.h"
 
 namespace leat::frontend {
 namespace {
@@ -12,13 +11,8 @@ struct alignas(64) Stripe {
   GraphMutex mutex;
 };
 
-struct NameTable {
-  std::mutex mutex;
-  std::unordered_map<std::string_view, std::uint32_t> ids;
-  std::deque<std::string> names{1};  // 0 is the empty name; a deque never moves its elements
-};
 NameTable& name_table() {
-  static NameTable* const kTable = new NameTable;
+  static NameTable* const kTable = new NameTable(std::size_t{64} << 20);
   return *kTable;
 }
 
@@ -89,22 +83,9 @@ GraphMutex& graph_lock(std::uint32_t context) {
   return kStripesMade[context % kStripes].mutex;
 }
 
-std::uint32_t intern_name(std::string_view name) {
-  if (name.empty()) return 0;
-  NameTable& table = name_table();
-  std::lock_guard lock(table.mutex);
-  if (const auto it = table.ids.find(name); it != table.ids.end()) return it->second;
-  const auto id = static_cast<std::uint32_t>(table.names.size());
-  table.names.emplace_back(name);
-  table.ids.emplace(table.names.back(), id);
-  return id;
-}
+std::uint32_t intern_name(std::string_view name) { return name_table().Intern(name); }
 
-const std::string& name_of(std::uint32_t id) {
-  NameTable& table = name_table();
-  std::lock_guard lock(table.mutex);
-  return table.names[id];
-}
+const std::string& name_of(std::uint32_t id) { return name_table().NameOf(id); }
 
 std::uint32_t& current_scope() {
   static thread_local std::uint32_t scope = 0;

@@ -101,7 +101,7 @@ std::int64_t live_nodes();
 /// The lock that guards the mutable part of the nodes of a Context.
 GraphMutex& graph_lock(std::uint32_t context);
 
-// Labels and scopes, as ids. The table lives as long as the process (one of its few global things).
+// Labels and scopes, as numbers of the process's one name_table.h.
 std::uint32_t intern_name(std::string_view name);
 const std::string& name_of(std::uint32_t id);
 /// The scope of nodes that this thread makes.
