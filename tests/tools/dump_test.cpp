@@ -85,7 +85,7 @@ TEST(Dump, PtxNeedsNoGpu) {
   EXPECT_THAT(ptx, HasSubstr(".target sm_90\n"));
   EXPECT_THAT(ptx, HasSubstr(".visible .entry leat_kernel("));
   EXPECT_THAT(ptx, HasSubstr("// launch on sm_90 with 132 multiprocessors: 1 blocks of "));
-  EXPECT_THAT(ptx, HasSubstr("// matmul f32,f32,f32 word=0 rank=32 variant="));
+  EXPECT_THAT(ptx, HasSubstr("// matmul f32,f32 word=0 rank=32 variant="));
   EXPECT_THAT(leat("dump mlp.leat --size n=6 --stage=ptx --arch=sm_75").out, HasSubstr(".target sm_75\n"));
 }
 
