@@ -1,8 +1,8 @@
 // Steps for the ops that no kernel computes: gather, scatter, sort, pad, concat, cumulative ops, windows, ...
 //
-// make_op_step chooses the fastest code that gives the interpreter's bits; where there is none of its own, the
-// interpreter itself (ir::interpret_op) runs the op on whole buffers. Uses: the operands, then the results. A fault
-// (an index out of range) is returned from Execute.
+// make_op_step chooses the fastest code that gives the interpreter's bits; where there is none of its own,
+// the interpreter itself (ir::interpret_op) runs the op on whole buffers. Uses: the operands, then the
+// results. A fault (an index out of range) is returned from Execute.
 #pragma once
 
 #include <memory>

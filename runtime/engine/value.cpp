@@ -10,9 +10,7 @@
 
 namespace leat::runtime {
 
-Ref<Value> Value::Ready(Ref<Buffer> buffer) {
-  return make_ref<Value>(std::move(buffer));
-}
+Ref<Value> Value::Ready(Ref<Buffer> buffer) { return make_ref<Value>(std::move(buffer)); }
 
 Ref<Value> Value::Poisoned(Status fault) {
   Ref<Value> v = Pending();
