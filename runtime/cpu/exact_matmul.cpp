@@ -1,5 +1,6 @@
 // Matrix products on the micro-kernel: panels, and the packed constant y.
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 
 #include "ir/extents.h"
@@ -11,14 +12,26 @@ namespace {
 
 /// A run that was cancelled is noticed at least this often (25 ms at 80 GFLOP/s).
 constexpr double kMultiplicationsBetweenLooks = 1e9;
-/// y is used so often before packing it for good pays for the memory (below, it is read in place, or its
-/// conversion costs no more than reading the wider copy). A y that stands on its side cannot be read in
-/// place: 1 x 768 x 50257, packed in every run, takes twice as long as reading it.
+/// So many rows use y that packing it for good, in the first run, pays for the memory.
 constexpr std::int64_t kRowsToPackConstant = 16;
+/// With fewer rows, a y of that many bytes, more than a second-level cache has, is packed from the second run
+/// on: a panel is one stream then, and a piece of each row when read in place. GPT-2's step of 500 MB on two
+/// threads of Zen 3, medians of four turns: 32 to 36 ms in place, 21 to 26 packed; packing takes 300 ms.
+constexpr std::int64_t kBytesToPackConstant = 1 << 20;
 
-bool packs_constant(const MatmulDescriptor& d) {
-  const std::int64_t rows = d.batch == 1 || d.y_batch_stride == 0 ? d.batch * d.m : d.m;
-  return d.y_is_constant && d.k > 0 && (rows >= kRowsToPackConstant || (d.y_n_stride != 1 && d.n > 1));
+enum class Packs { never, from_the_first_run, from_the_second };
+
+Packs packs_constant(const MatmulDescriptor& d, const MicroKernel& kernel) {
+  if (!d.y_is_constant || d.k == 0) return Packs::never;
+  const bool one_y = d.batch == 1 || d.y_batch_stride == 0;
+  // A y that stands on its side cannot be read in place: 1 x 768 x 50257, packed in every run, takes twice as
+  // long as reading it.
+  if ((one_y ? d.batch * d.m : d.m) >= kRowsToPackConstant || (d.y_n_stride != 1 && d.n > 1))
+    return Packs::from_the_first_run;
+  // Of narrower types the packed copy would be the wider one to read.
+  const auto bytes = static_cast<std::int64_t>(byte_size(d.dtype));
+  return bytes == kernel.compute_bytes && d.k * d.n * bytes >= kBytesToPackConstant ? Packs::from_the_second
+                                                                                    : Packs::never;
 }
 
 std::int64_t multiple_above(std::int64_t a, std::int64_t b) { return ir::ceil_div(a, b) * b; }
@@ -61,13 +74,14 @@ class ExactMatmul final : public MatmulStep {
       : MatmulStep(d), kernel_(kernel), grid_(grid), isa_(isa) {
     packed_columns_ = multiple_above(d.n, kernel.tile_columns);
     shared_y_ = d.batch == 1 || d.y_batch_stride == 0;
-    packs_ = packs_constant(d);
+    packs_ = packs_constant(d, kernel);
     packed_bytes_ = multiple_above(kernel.packed_y_bytes(d.n, d.k), 64);
   }
 
   Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override {
     try {
-      const PackedConstant::Use constant = packs_ ? Packed(context.pointers[1]) : PackedConstant::Use();
+      const PackedConstant::Use constant =
+          IsPackedNow(begin) ? Packed(context.pointers[1]) : PackedConstant::Use();
       const std::byte* const packed =
           grid_.shares_y ? static_cast<const std::byte*>(context.pointers[3]) : constant.data();
       const std::int64_t step = PanelsAtOnce();
@@ -96,7 +110,7 @@ class ExactMatmul final : public MatmulStep {
                   static_cast<long long>(d_.m), static_cast<long long>(d_.n), static_cast<long long>(d_.k),
                   std::string(name(isa_)).c_str(), kernel_.tile_rows, kernel_.tile_columns,
                   grid_.by_rows ? "rows" : "columns", static_cast<long long>(grid_.extent));
-    return grid_.shares_y ? std::string(text) + " shared" : packs_ ? std::string(text) + " packed" : text;
+    return std::string(text) + (grid_.shares_y ? " shared" : packs_ != Packs::never ? " packed" : "");
   }
 
  private:
@@ -106,6 +120,15 @@ class ExactMatmul final : public MatmulStep {
     const double panel = all / static_cast<double>(grid_.units);
     return std::max<std::int64_t>(
         1, static_cast<std::int64_t>(kMultiplicationsBetweenLooks / std::max(1.0, panel)));
+  }
+
+  /// Panels of a later run that come before its first are still those of the run before: no bits depend on
+  /// it.
+  bool IsPackedNow(std::int64_t begin) const {
+    if (packs_ != Packs::from_the_second) return packs_ == Packs::from_the_first_run;
+    if (begin == 0 && runs_.load(std::memory_order_relaxed) < 2)
+      runs_.fetch_add(1, std::memory_order_relaxed);
+    return runs_.load(std::memory_order_relaxed) >= 2;
   }
 
   PackedConstant::Use Packed(const void* y) const {
@@ -162,7 +185,9 @@ class ExactMatmul final : public MatmulStep {
   const PanelGrid grid_;
   const Isa isa_;
   std::int64_t packed_columns_ = 0, packed_bytes_ = 0;
-  bool shared_y_ = false, packs_ = false;
+  bool shared_y_ = false;
+  Packs packs_ = Packs::never;
+  mutable std::atomic<int> runs_{0};  // begun; beyond 2 nobody counts
   PackedConstant constant_;
 };
 

@@ -202,6 +202,47 @@ TEST(ExactMatmul, FewRowsTimesAConstantOnItsSide) {
   }
 }
 
+// A large constant that one row reads: in place in the first run, which may be the only one, then from a
+// copy.
+TEST(ExactMatmul, FewRowsTimesALargeConstantPackItInTheSecondRun) {
+  for (const DType dtype : {DType::f32, DType::f64, DType::i32}) {
+    MatmulDescriptor d = dense(dtype, 1, 3, 600, 600);
+    d.y_is_constant = true;
+    check_exact(d, 9);
+  }
+  MatmulDescriptor d = dense(DType::f32, 1, 1, 600, 500);
+  d.y_is_constant = true;
+  const auto x = random_values<float>(500, 1);
+  const auto y1 = random_values<float>(500 * 600, 2), y2 = random_values<float>(500 * 600, 3),
+             y3 = random_values<float>(500 * 600, 4);
+  for (const std::int64_t grain : {std::int64_t{1} << 30, std::int64_t{1}}) {
+    const ContractionPlan plan = plan_exact_matmul(d, host_isa());
+    EXPECT_NE(plan.body->ToString().find(" packed"), std::string::npos);
+    EXPECT_GT(plan.units, 1);
+    // Where the constant stands shows what was read.
+    const auto run = [&](const std::vector<float>& y) {
+      std::vector<float> out(600);
+      EXPECT_TRUE(run_plan(plan, x.data(), y.data(), out.data(), grain).ok());
+      return out;
+    };
+    const auto value = [&](const std::vector<float>& y) {
+      return reference_matmul<float>(d, x.data(), y.data());
+    };
+    EXPECT_TRUE(same_bits(run(y1), value(y1)));
+    EXPECT_TRUE(same_bits(run(y2), value(y2)));
+    EXPECT_TRUE(same_bits(run(y3), value(y2)));
+  }
+  const auto packs = [](const MatmulDescriptor& m) {
+    return plan_exact_matmul(m, host_isa()).body->ToString().find(" packed") != std::string::npos;
+  };
+  d.n = 500;  // 1,000,000 bytes stay in the second-level cache
+  d.y_k_stride = 500;
+  EXPECT_FALSE(packs(d));
+  MatmulDescriptor half = dense(DType::f16, 1, 1, 2000, 2000);  // its copy would have twice its bytes
+  half.y_is_constant = true;
+  EXPECT_FALSE(packs(half));
+}
+
 TEST(ExactMatmul, ReadingYDecidesThePanelsOfFewRows) {
   // 768 x 768 are 2.4 MB: 200 us from memory, which two threads had better share.
   EXPECT_GE(plan_exact_matmul(dense(DType::f32, 1, 1, 768, 768), host_isa()).units, 4);
