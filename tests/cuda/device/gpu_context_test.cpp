@@ -249,6 +249,30 @@ TEST_F(GpuContext, OutOfMemoryIsAnErrorWithTheSizes) {
   EXPECT_EQ((x + 1).data<float>()[5], 1);
 }
 
+// The limit of an engine is that of each of its devices, GPUs too.
+TEST_F(GpuContext, ADeviceOverItsLimitFailsTheRunAndTheOthersHaveTheirsToThemselves) {
+  Context limited({.workers = 2,
+                   .gpu_devices = 2,
+                   .cuda_driver = LEAT_FAKE_CUDA,
+                   .memory_limit = 3 << 20,
+                   .exact_contractions = true});
+  const Context::Scope scope(limited);
+  gpu_.Serve(limited.state()->engine());
+  const Tensor h = zeros({1 << 19}).wait();  // 2 MiB on each of the three
+  const Tensor a = to_device(h, "gpu:0").wait(), b = to_device(h, "gpu:1").wait();
+  const Tensor two = broadcast_to(reshape(a, {1, 1 << 19}), {2, 1 << 19}) + 1;
+  try {
+    two.wait();
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), Code::resource_exhausted);
+    EXPECT_NE(std::string(e.what()).find("4194304 bytes"), std::string::npos) << e.what();
+    EXPECT_NE(std::string(e.what()).find("3145728"), std::string::npos) << e.what();
+  }
+  EXPECT_EQ((sum(a) + 1).item<float>(), 1);
+  EXPECT_EQ((sum(b) + 2).item<float>(), 2);
+}
+
 TEST_F(GpuContext, ALostDeviceFailsItsValuesAndTheHostLivesOn) {
   const Tensor x = to_device(arange(100, DType::f32), "gpu:0").wait(), h = arange(100, DType::f32).wait();
   const Tensor other = to_device(h, "gpu:1").wait();
