@@ -68,15 +68,18 @@ class FusionGroups {
   /// `why` gets the reason of a refusal, unless it is null.
   bool TryMerge(int a, int b, std::string* why);
   bool EdgesMatch(const Group& from, int to_group, const FusionDomain& domain) const;
+  /// Makes the groups and their order. False if they wait for each other in a circle.
+  bool Build();
   bool WouldCycle(int a, int b) const;
   bool Reaches(int from, int to) const;
   void FindCheap();
   void RequireOutside();
   std::uint32_t Require(ir::Value v);
-  void Order();
+  bool Order();
 
   const ir::Graph& graph_;
   const FuseOptions& options_;
+  bool prunes_ = true;  // searches for cycles pass by what is older: see Reaches
   std::vector<int> group_of_;
   std::vector<Edge> edges_;  // of all nodes: views are looked through once
   std::vector<std::uint32_t> edge_begin_;

@@ -35,6 +35,22 @@ TEST(FusionGroups, AContractionStandsBetweenKernels) {
   EXPECT_TRUE(ir::verify(fused).ok());
 }
 
+// %late would join %first: but it reads %both, which is older than %first, and which reads %old, whose group
+// also has %joined, which waits for the sorted %first.
+TEST(FusionGroups, AnOldNodeMayWaitForAYoungOne) {
+  const ir::Graph graph = testing::parse(
+      "%x: f32[3]\n%y: f32[3]\n%old = sin %x\n%both = concat %old %old {axis=0}\n%first = cos %y\n"
+      "%sorted = sort %first {axis=0}\n%young = tanh %sorted\n%joined = add %young %old\n"
+      "%part = slice %both {starts=[1], limits=[4], strides=[1]}\n%late = sub %first %part\n"
+      "%z = concat %joined %late {axis=0}\n");
+  const ir::Graph fused = fuse_groups(graph);
+  EXPECT_TRUE(ir::verify(fused).ok());
+  EXPECT_EQ(count(fused, ir::Op::fused), 3);
+  for (const ir::Op op : {ir::Op::sin, ir::Op::cos, ir::Op::tanh, ir::Op::add, ir::Op::sub}) {
+    EXPECT_EQ(count(fused, op), 0) << ir::name(op) << " is in no group";
+  }
+}
+
 TEST(FusionGroups, OneOpPerGroup) {
   const ir::Graph graph = testing::parse("%x: f32[100]\n%a = exp %x\n%b = add %a %x\n%c = tanh %b\n");
   FuseOptions options;
