@@ -189,6 +189,54 @@ TEST(Budgets, ConstantsAreNotBlownUpWhileImporting) {
   EXPECT_LE(context.stats().bytes_peak, std::int64_t{1} << 30);
 }
 
+// What an op writes into memory while it is imported, a table of its own, comes out of the same budget.
+TEST(Budgets, TablesOfAnOpAreCounted) {
+  const auto number = [](const char* name, std::int64_t v) {
+    return test::tensor<std::int64_t>(name, kI64, {}, {v});
+  };
+  const auto hertz = [](const char* name, float v) { return test::tensor<float>(name, kF32, {}, {v}); };
+  const Message large = value("x", kF32, {"1", "1", "1024", "512"}),
+                small = value("x", kF32, {"1", "4", "1"});
+  const auto tensor_of = [](const char* name, std::vector<std::int64_t> v) {
+    return test::tensor<std::int64_t>(name, kI64, {static_cast<std::int64_t>(v.size())}, v);
+  };
+  const struct {
+    std::string op;
+    Message node, input;
+    std::vector<Message> constants{};
+  } kCases[] = {
+      {"HannWindow", node("HannWindow", {"n"}, {"y"}), small, {number("n", std::int64_t{1} << 61)}},
+      {"DFT", node("DFT", {"x", "n"}, {"y"}), small, {number("n", 2048)}},
+      {"MelWeightMatrix",
+       node("MelWeightMatrix", {"b", "n", "r", "l", "h"}, {"y"}),
+       small,
+       {number("b", std::int64_t{1} << 40), number("n", std::int64_t{1} << 40), number("r", 1), hertz("l", 0),
+        hertz("h", 1)}},
+      {"MaxPool", node("MaxPool", {"x"}, {"m", "y"}, {ints_attribute("kernel_shape", {2, 2})}), large},
+      {"Resize",
+       node("Resize", {"x", "", "", "s"}, {"y"}),
+       small,
+       {tensor_of("s", {1, std::int64_t{1} << 40, 1})}},
+      {"Pad",
+       node("Pad", {"x", "p"}, {"y"}, {test::text_attribute("mode", "reflect")}),
+       small,
+       {tensor_of("p", {0, 0, 0, 0, 1 << 20, 0})}},
+      {"SplitToSequence", node("SplitToSequence", {"x"}, {"y"}, {int_attribute("axis", 2)}), large},
+  };
+  for (const auto& c : kCases) {
+    const Status s = run(model({c.node}, {c.input}, {output("y")}, c.constants),
+                         {.max_constant_bytes = c.op == "SplitToSequence" ? 1 << 12 : 1 << 20});
+    EXPECT_EQ(s.code(), Code::resource_exhausted) << s.ToString();
+    EXPECT_THAT(s.message(), ::testing::AllOf(HasSubstr("(" + c.op + ", node 1)"),
+                                              HasSubstr("(LoadOptions::max_constant_bytes)")));
+  }
+  const Status far =
+      run(model({node("MelWeightMatrix", {"b", "n", "r", "l", "h"}, {"y"})}, {small}, {output("y")},
+                {number("b", 8), number("n", 16), number("r", 1), hertz("l", 0), hertz("h", 1e30F)}));
+  EXPECT_EQ(far.code(), Code::invalid_argument) << far.ToString();
+  EXPECT_THAT(far.message(), HasSubstr("frequencies from 0 to 1"));
+}
+
 std::string rich_model() {
   const Message twice = graph({node("Add", {"x", "x"}, {"t"})}, {}, {output("t")});
   return model({node("Conv", {"x", "w"}, {"c"}, {ints_attribute("pads", {1, 1, 1, 1})}, "conv"),

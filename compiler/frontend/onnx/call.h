@@ -46,6 +46,10 @@ class Call {
   bool truth(std::size_t i) { return integer(i) != 0; }
   /// Extents of a tensor: fails where one is negative, or they make more than 2^40 elements.
   Shape shape_of(const Integers& extents) const;
+  /// Before an op makes a table of its own: so many elements, which may be more than an integer can say.
+  void Spend(double elements, std::size_t bytes_each) {
+    importer_.Spend(elements * static_cast<double>(bytes_each));
+  }
   /// Reads any value, as integers() does an operand.
   Integers integers_of(Item item);
 

@@ -244,6 +244,7 @@ Items Importer::CallOp(const NodeProto& node, Items inputs, std::string_view dom
     return results;
   };
   if (!known) return run();
+  const std::int64_t known_before = known_bytes_;
   {
     const frontend::Untraced untraced;
     Items results = run();
@@ -254,7 +255,18 @@ Items Importer::CallOp(const NodeProto& node, Items inputs, std::string_view dom
     }
   }
   known = false;  // too large to be computed while importing: it becomes part of the program
+  known_bytes_ = known_before;
   return run();
+}
+
+void Importer::Spend(double bytes) {
+  if (bytes > static_cast<double>(options_.max_known_bytes - known_bytes_)) {
+    throw Error(
+        Status(Code::resource_exhausted,
+               absl::StrCat("needs ", bytes, " bytes for constants of its own, of ", options_.max_known_bytes,
+                            " (LoadOptions::max_constant_bytes) ", known_bytes_, " are spent")));
+  }
+  known_bytes_ += static_cast<std::int64_t>(bytes);
 }
 
 void Importer::Settle(Items& items) {

@@ -79,6 +79,8 @@ class Importer {
   const Tensor& constant(const SparseTensorProto& tensor) {
     return constants_.Get(tensor, options_.max_known_bytes);
   }
+  /// Of max_known_bytes, for what an op writes into memory while it is imported. Throws where they run out.
+  void Spend(double bytes);
   Generator& random(const NodeProto& node, std::optional<float> seed) {
     return constants_.GeneratorOf(node, seed);
   }

@@ -47,9 +47,13 @@ struct Taps {
 };
 Taps taps_of(Call& c, const Pool& p, const Tensor& x) {
   Taps t;
+  double taps = 1;
+  for (const std::int64_t e : p.extents) taps *= static_cast<double>(e);
+  for (const std::int64_t k : p.o.kernel) taps *= static_cast<double>(k);
+  c.Spend(taps, sizeof(std::int64_t));
   for (const std::int64_t e : p.extents) t.positions *= e;
   for (const std::int64_t k : p.o.kernel) t.window *= k;
-  if (t.window > (1 << 20) || t.positions > (1 << 24) / t.window) c.Unsupported("indices of so many windows");
+  t.index.reserve(static_cast<std::size_t>(t.positions * t.window));
   const std::size_t n = p.extents.size();
   for (std::int64_t position = 0; position < t.positions; ++position) {
     for (std::int64_t tap = 0; tap < t.window; ++tap) {

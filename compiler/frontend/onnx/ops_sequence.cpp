@@ -61,13 +61,16 @@ Results import_split_to_sequence(Call& c) {
   const int axis = c.axis("axis", 0, x.rank());
   const std::int64_t extent = x.dim(axis);
   Integers lengths;
+  const auto spend = [&](std::int64_t parts) { c.Spend(static_cast<double>(parts), sizeof(Item)); };
   if (!c.has(1)) {
+    spend(extent);
     lengths.assign(static_cast<std::size_t>(extent), 1);
   } else if (c.input(1).rank() > 0) {
     lengths = c.integers(1);
   } else {
     const std::int64_t each = c.integer(std::size_t{1});
     if (each < 1) c.Fail("parts of ", each);
+    spend(extent / each + 1);
     for (std::int64_t left = extent; left > 0; left -= each) lengths.push_back(std::min(each, left));
   }
   const bool drop = !c.has(1) && !c.flag("keepdims", true);

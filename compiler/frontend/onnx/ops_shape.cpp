@@ -207,9 +207,9 @@ Results import_slice(Call& c) {
 namespace {
 
 // Index i of the padded axis is element table[i] of the axis.
-Integers mirrored(const Call& c, std::int64_t extent, std::int64_t low, std::int64_t high,
-                  std::string_view mode) {
+Integers mirrored(Call& c, std::int64_t extent, std::int64_t low, std::int64_t high, std::string_view mode) {
   if (extent == 0) c.Fail("an empty axis cannot be padded by its own elements");
+  c.Spend(static_cast<double>(extent) + static_cast<double>(low + high), sizeof(std::int64_t));
   Integers table;
   for (std::int64_t i = -low; i < extent + high; ++i) {
     if (mode == "edge") {

@@ -15,9 +15,11 @@ constexpr std::int64_t kLongest = 8192;  // the matrix is this squared
 // sum of coefficients[k] * cos(2 pi k n / N).
 Results window(Call& c, const std::vector<double>& coefficients) {
   const std::int64_t size = c.integer(std::size_t{0});
-  if (size < 0 || size > (1 << 24)) c.Fail("a size of ", size);
+  if (size < 0) c.Fail("a size of ", size);
+  c.Spend(static_cast<double>(size), sizeof(double));
   const std::int64_t period = c.flag("periodic", true) ? size : size - 1;
   std::vector<double> values;
+  values.reserve(static_cast<std::size_t>(size));
   for (std::int64_t n = 0; n < size; ++n) {
     double v = 0;
     for (std::size_t k = 0; k < coefficients.size(); ++k) {
@@ -34,7 +36,10 @@ struct Waves {
 };
 Waves waves(Call& c, std::int64_t length, std::int64_t bins, bool inverse, DType dtype) {
   if (length < 1 || length > kLongest) c.Unsupported("a transform of length ", length);
+  c.Spend(2.0 * static_cast<double>(length * bins), sizeof(double));
   std::vector<double> cosine, sine;
+  cosine.reserve(static_cast<std::size_t>(length * bins));
+  sine.reserve(static_cast<std::size_t>(length * bins));
   for (std::int64_t n = 0; n < length; ++n) {
     for (std::int64_t k = 0; k < bins; ++k) {
       const double angle = kTau * static_cast<double>(n * k % length) / static_cast<double>(length);
@@ -79,29 +84,31 @@ Results import_mel_weight_matrix(Call& c) {
   const std::int64_t bands = c.integer(std::size_t{0}), length = c.integer(std::size_t{1}),
                      rate = c.integer(std::size_t{2});
   const double low = c.real(std::size_t{3}), high = c.real(std::size_t{4});
-  if (bands < 1 || bands > 65536 || length < 1 || length > (1 << 20) || rate < 1)
-    c.Fail("sizes out of range");
+  if (bands < 1 || length < 1 || rate < 1) c.Fail("sizes out of range");
   const std::int64_t bins = length / 2 + 1;
+  c.Spend(static_cast<double>(bins) * static_cast<double>(bands), sizeof(double));
   const auto mel = [](double hertz) { return 2595 * std::log10(1 + hertz / 700); };
   const auto hertz = [](double m) { return 700 * (std::pow(10, m / 2595) - 1); };
   const double step = (mel(high) - mel(low)) / static_cast<double>(bands + 2);
   const auto edge = [&](std::int64_t i) {
     const double h = hertz(static_cast<double>(i) * step + mel(low));
-    return static_cast<std::int64_t>(
-        std::floor(static_cast<double>(length + 1) * h / static_cast<double>(rate)));
+    const double bin = std::floor(static_cast<double>(length + 1) * h / static_cast<double>(rate));
+    if (!(std::abs(bin) < 1e15)) c.Fail("frequencies from ", low, " to ", high, " at a rate of ", rate);
+    return static_cast<std::int64_t>(bin);
   };
   std::vector<double> m(static_cast<std::size_t>(bins * bands), 0);
   for (std::int64_t b = 0; b < bands; ++b) {
     const std::int64_t from = edge(b), peak = edge(b + 1), to = edge(b + 2);
-    const auto put = [&](std::int64_t bin, double v) {
-      if (bin >= 0 && bin < bins) m[static_cast<std::size_t>(bin * bands + b)] = v;
+    const auto put = [&](std::int64_t first, std::int64_t end, auto value) {
+      for (std::int64_t j = std::max<std::int64_t>(0, first); j < std::min(end, bins); ++j) {
+        m[static_cast<std::size_t>(j * bands + b)] = value(j);
+      }
     };
-    if (peak == from) put(peak, 1);
-    for (std::int64_t j = from; j <= peak && peak != from; ++j) {
-      put(j, static_cast<double>(j - from) / static_cast<double>(peak - from));
-    }
-    for (std::int64_t j = peak; j < to; ++j)
-      put(j, static_cast<double>(to - j) / static_cast<double>(to - peak));
+    put(from, peak + 1, [&](std::int64_t j) {
+      return peak == from ? 1 : static_cast<double>(j - from) / static_cast<double>(peak - from);
+    });
+    put(peak, to,
+        [&](std::int64_t j) { return static_cast<double>(to - j) / static_cast<double>(to - peak); });
   }
   return {astype(tensor(m, {bins, bands}), c.dtype_from(c.integer("output_datatype", 1)))};
 }

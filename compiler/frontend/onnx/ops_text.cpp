@@ -59,6 +59,7 @@ Results import_tf_idf_vectorizer(Call& c) {
   if (mode != "TF" && mode != "IDF" && mode != "TFIDF") c.Fail("mode is \"", mode, "\"");
   if (mode != "TF") {
     const std::vector<double> weights = c.reals("weights");
+    c.Spend(static_cast<double>(width), sizeof(float));
     std::vector<float> by_column(static_cast<std::size_t>(width), 1);
     for (std::size_t i = 0; i < weights.size() && i < columns.size(); ++i) {
       by_column[static_cast<std::size_t>(columns[i])] = static_cast<float>(weights[i]);
