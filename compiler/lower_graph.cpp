@@ -79,6 +79,7 @@ class Lowering {
       ++ordinal;
     }
     if (options_.fuse) attach_epilogues(program_, contractions_, options_.boundaries);
+    if (Status s = kernels_.RequestMachineCode(); !s.ok()) return s;
     AddUseEdges();
     return std::move(program_);
   }

@@ -156,15 +156,28 @@ Status KernelLowering::AddKernel(const BuiltKernel& built, const ir::Graph& body
     step.grain = std::max<std::int64_t>((step.grain + 63) / 64 * 64, 64);  // whole cache lines
     step.grain = transposing_grain(built, step.grain, step.units);
   }
-  step.body = std::make_shared<runtime::KernelStep>(code, std::move(arguments));
+  auto kernel_step = std::make_shared<runtime::KernelStep>(std::move(code), std::move(arguments));
+  requests_.push_back({kernel_step, cost.total()});
+  step.body = std::move(kernel_step);
   program_.steps.push_back(std::move(step));
-  switch (options_.tier) {
-    case Tier::tiles: return {};
-    case Tier::machine_code: return code_.CompileNow(code);
-    case Tier::automatic:
-      // The tile tier takes about 4 times as long as machine code.
-      if (!code->compiled() && 4 * cost.total() > kCompileNs) code_.Compile(code);
-      return {};
+  return {};
+}
+
+Status KernelLowering::RequestMachineCode() {
+  for (const Request& request : requests_) {
+    const std::shared_ptr<const runtime::KernelStep> step = request.step.lock();
+    if (step == nullptr) continue;
+    const std::shared_ptr<runtime::KernelCode>& code = step->code();
+    switch (options_.tier) {
+      case Tier::tiles: break;
+      case Tier::machine_code:
+        if (Status s = code_.CompileNow(code); !s.ok()) return s;
+        break;
+      case Tier::automatic:
+        // The tile tier takes about 4 times as long as machine code.
+        if (!code->compiled() && 4 * request.cost_ns > kCompileNs) code_.Compile(code);
+        break;
+    }
   }
   return {};
 }

@@ -12,6 +12,7 @@
 #include "compiler/compile.h"
 #include "runtime/cpu/contraction.h"
 #include "runtime/cuda/op_kernel.h"
+#include "runtime/program/kernel_code.h"
 #include "runtime/program/program.h"
 
 namespace leat::runtime::cuda {
@@ -56,6 +57,10 @@ class KernelLowering {
   Status AddGpuConvolution(const ir::Node& node, std::span<const std::uint32_t> operands,
                            std::uint32_t result, std::uint32_t source);
 
+  /// Asks for machine code, as the tier says, for the kernels of the steps that are still there: some have
+  /// become a part of others.
+  Status RequestMachineCode();
+
   /// A source for a node; `graph` holds the types of its operands.
   std::uint32_t AddSource(const ir::Graph& graph, const ir::Node& node);
   std::uint32_t AddTemporary(const ir::Type& type);
@@ -81,6 +86,11 @@ class KernelLowering {
   const ir::Graph& origin_;  // has the locations
   const CompileOptions& options_;
   CodeCache& code_;
+  struct Request {
+    std::weak_ptr<const runtime::KernelStep> step;
+    double cost_ns;
+  };
+  std::vector<Request> requests_;
   runtime::DeviceId device_ = 0;
   std::map<std::pair<std::uint32_t, runtime::DeviceId>, std::uint32_t> copies_;
 };
