@@ -4,6 +4,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
+#include "compiler/match_tile_epilogue.h"
 #include "runtime/program/kernel_code.h"
 
 namespace leat::compiler {
@@ -138,6 +139,39 @@ std::int64_t kernel_units_per_row(const Step& step, std::uint32_t x, const Contr
   return rows.row_parts == 1 && arguments.sizes.back() == rows.row_elements ? 1 : 0;
 }
 
+// Makes `reader` a part of the step of the contraction, on each of its panels.
+void add_as_part(const Program& program, Step& contraction, const Step& reader, const ContractionRows& rows,
+                 std::uint32_t x_use, std::int64_t units_per_row) {
+  // In the third-level cache of Zen 3. With fewer panels at once a packed operand that is larger than the
+  // second-level cache comes from afar too often: 2048 cubed with gelu, 256 KB 163 ms, 1 MB 147 ms.
+  constexpr std::int64_t kBytesTogether = 1 << 20;
+  ContractionWithEpilogue::Part first, second;
+  first.body = contraction.body;
+  second.body = reader.body;
+  second.first_source = contraction.sources.size();
+  for (std::uint32_t u = 0; u < contraction.uses.size(); ++u) first.uses.push_back(u);
+  for (const runtime::Use& use : reader.uses) {
+    const auto same = std::find_if(contraction.uses.begin(), contraction.uses.end(),
+                                   [&](const runtime::Use& u) { return u.buffer == use.buffer; });
+    second.uses.push_back(static_cast<std::uint32_t>(same - contraction.uses.begin()));
+    if (same == contraction.uses.end()) contraction.uses.push_back(use);
+  }
+  const std::int64_t panel_bytes =
+      std::max<std::int64_t>(1, program.buffers[contraction.uses[x_use].buffer].bytes /
+                                    std::max<std::int64_t>(1, contraction.units));
+  contraction.body = std::make_shared<ContractionWithEpilogue>(
+      std::move(first), std::move(second), x_use, rows, units_per_row,
+      std::max<std::int64_t>(1, kBytesTogether / panel_bytes));
+}
+
+// The kernel `reader`, the only one of x, as what the convolution before it does with its sums itself.
+std::optional<MatchedTileEpilogue> tile_epilogue_of(const Program& program, const Step& contraction,
+                                                    const Step& reader, std::uint32_t x) {
+  const auto* const tiles = dynamic_cast<const runtime::cpu::TiledConvolution*>(contraction.body.get());
+  if (tiles == nullptr || program.buffers[x].kind != runtime::BufferInfo::Kind::temporary) return {};
+  return match_tile_epilogue(program, reader, x, tiles->descriptor());
+}
+
 }  // namespace
 
 const StepBody* epilogue_of(const StepBody& body) {
@@ -153,14 +187,15 @@ const StepBody& contraction_of(const StepBody& body) {
 void attach_epilogues(Program& program, const std::vector<ContractionRows>& contractions,
                       std::vector<FusionBoundary>* boundaries) {
   constexpr std::uint32_t kNone = 0xffffffffu;
-  // In the third-level cache of Zen 3. With fewer panels at once a packed operand that is larger than the
-  // second-level cache comes from afar too often: 2048 cubed with gelu, 256 KB 163 ms, 1 MB 147 ms.
-  constexpr std::int64_t kBytesTogether = 1 << 20;
   const std::size_t count = program.steps.size();
-  std::vector<std::uint32_t> last_writer(program.buffers.size(), kNone);
+  std::vector<std::uint32_t> last_writer(program.buffers.size(), kNone), readers(program.buffers.size(), 0);
   for (std::uint32_t s = 0; s < count; ++s) {
     for (const runtime::Use& use : program.steps[s].uses) {
-      if (use.write) last_writer[use.buffer] = s;
+      if (use.write) {
+        last_writer[use.buffer] = s;
+      } else {
+        ++readers[use.buffer];
+      }
     }
   }
   std::vector<bool> gone(count, false);
@@ -207,17 +242,20 @@ void attach_epilogues(Program& program, const std::vector<ContractionRows>& cont
                             : "the kernel reads what is computed later than the contraction");
         break;
       }
-      ContractionWithEpilogue::Part first, second;
-      first.body = contraction.body;
-      second.body = reader.body;
-      second.first_source = contraction.sources.size();
-      for (std::uint32_t u = 0; u < contraction.uses.size(); ++u) first.uses.push_back(u);
-      for (const runtime::Use& use : reader.uses) {
-        const auto same = std::find_if(contraction.uses.begin(), contraction.uses.end(),
-                                       [&](const runtime::Use& u) { return u.buffer == use.buffer; });
-        second.uses.push_back(static_cast<std::uint32_t>(same - contraction.uses.begin()));
-        if (same == contraction.uses.end()) contraction.uses.push_back(use);
-        if (use.write) last_writer[use.buffer] = rows.step;
+      std::optional<MatchedTileEpilogue> matched;
+      if (readers[x] == 1) matched = tile_epilogue_of(program, contraction, reader, x);
+      if (matched) {
+        const auto& tiles = static_cast<const runtime::cpu::TiledConvolution&>(*contraction.body);
+        contraction.body = tiles.With(matched->epilogue);
+        contraction.uses[x_use].buffer = matched->out;
+        for (const std::uint32_t buffer : matched->reads) contraction.uses.push_back({buffer, false});
+        last_writer[matched->out] = rows.step;
+        program.buffers[x].bytes = 0;  // never written
+      } else {
+        add_as_part(program, contraction, reader, rows, x_use, per_row);
+        for (const runtime::Use& use : reader.uses) {
+          if (use.write) last_writer[use.buffer] = rows.step;
+        }
       }
       refuse(contraction, nullptr, "a contraction has one epilogue, and another kernel is it");
       if (boundaries != nullptr) {
@@ -242,11 +280,6 @@ void attach_epilogues(Program& program, const std::vector<ContractionRows>& cont
       contraction.nodes.insert(contraction.nodes.end(), reader.nodes.begin(), reader.nodes.end());
       absl::StrAppend(&contraction.name, "+", reader.name);
       contraction.cost_ns += reader.cost_ns;
-      const std::int64_t panel_bytes =
-          std::max<std::int64_t>(1, program.buffers[x].bytes / std::max<std::int64_t>(1, contraction.units));
-      contraction.body =
-          std::make_shared<ContractionWithEpilogue>(std::move(first), std::move(second), x_use, rows, per_row,
-                                                    std::max<std::int64_t>(1, kBytesTogether / panel_bytes));
       gone[s] = true;
       any = true;
       break;

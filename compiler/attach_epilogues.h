@@ -2,7 +2,8 @@
 // as the panel is done, while it is in cache, in the same step.
 //
 // The result is still rounded to its dtype and written before the kernel reads it, so the bits are those of
-// two steps.
+// two steps. What a convolution on tiles can do with its sums itself (match_tile_epilogue.h) becomes a part
+// of it instead, and its result is never written.
 #pragma once
 
 #include <cstdint>

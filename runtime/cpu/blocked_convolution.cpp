@@ -6,11 +6,15 @@
 // and channels at a time, so that they stay in the L1 cache while the tiles walk over the positions.
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "ir/extents.h"
+#include "ir/text_form.h"
 #include "runtime/cpu/blocked_kernel.h"
+#include "runtime/cpu/blocked_panels.h"
 #include "runtime/cpu/exact_engine.h"
 #include "runtime/cpu/packed_constant.h"
+#include "runtime/cpu/tile_epilogue.h"
 #include "runtime/cpu/transpose_tile.h"
 
 namespace leat::runtime::cpu {
@@ -19,96 +23,16 @@ namespace {
 constexpr int kMostBlocks = BlockedKernel::kMostBlocks;
 constexpr std::int64_t kChunkWeights = (24 << 10) / 4;  // of a few blocks and channels: in the L1 cache
 
-/// Output positions [begin, end) of one dimension, at all of which the kernel positions [first, last) are
-/// present, and no others.
-struct PositionRun {
-  std::int64_t begin, end, first, last;
-};
-
-struct Dimension {
-  std::int64_t input = 1, kernel = 1, output = 1, stride = 1, low = 0, dilation = 1;
-
-  bool IsWhole() const { return kernel == 1 && stride == 1 && low == 0 && output == input; }
-  std::int64_t Place(std::int64_t position, std::int64_t tap) const {
-    return position * stride - low + tap * dilation;
-  }
-  std::vector<PositionRun> Runs() const {
-    std::vector<PositionRun> runs;
-    for (std::int64_t o = 0; o < output; ++o) {
-      std::int64_t first = 0, last = kernel;
-      while (first < last && Place(o, first) < 0) ++first;
-      while (first < last && Place(o, last - 1) >= input) --last;
-      if (!runs.empty() && runs.back().first == first && runs.back().last == last) {
-        runs.back().end = o + 1;
-      } else {
-        runs.push_back({o, o + 1, first, last});
-      }
-    }
-    return runs;
-  }
-};
-
-/// Rows and columns; a plane of which every position is read once, at its place, is one row.
-std::array<Dimension, 2> dimensions_of(const ConvolutionDescriptor& d) {
-  std::array<Dimension, 2> dims;
-  const std::size_t rank = d.input.size();
-  for (std::size_t i = 0; i < rank; ++i) {
-    dims[i + 2 - rank] = {d.input[i], d.kernel[i], d.output[i], d.strides[i], d.low[i], d.dilation[i]};
-  }
-  if (dims[0].IsWhole() && dims[1].IsWhole()) {
-    dims[1].input = dims[1].output = dims[0].input * dims[1].input;
-    dims[0].input = dims[0].output = 1;
-  }
-  return dims;
-}
-
-/// Panels: of each image the blocks of output channels in groups, and the positions in parts.
-struct PanelCut {
-  std::int64_t blocks = 1, groups = 1;  // of a group; how many
-  std::int64_t extent = 1, parts = 1;   // rows of a part, or columns where there is one row
-};
-
-/// A function of the shape only. A panel is worth about 12 us. What it reads of x stays in the L2 cache, and
-/// so does what it writes for the blocks of a tile. The first tile of a part brings the weights from afar,
-/// and others follow.
-PanelCut cut_panels(const ConvolutionDescriptor& d, const std::array<Dimension, 2>& dims,
-                    const BlockedKernel& kernel) {
-  constexpr std::int64_t kMostPanels = 64, kSourceBytes = 192 << 10, kResultBytes = 128 << 10, kTile = 12,
-                         kLeastPositions = 48;
-  constexpr double kPanelMultiplications = 5e5, kPanelBytes = 128 << 10;
-  const bool depthwise = d.groups > 1, lines = dims[0].output > 1;
-  const std::int64_t all = d.out_channels / kernel.lanes, together = depthwise ? 1 : kMostBlocks;
-  const std::int64_t inputs = ir::product(d.input) * 4, outputs = ir::product(d.output) * 4;  // bytes
-  const double images = static_cast<double>(d.batch * d.out_channels);
-  const double work = images * static_cast<double>(ir::product(d.output)) *
-                      static_cast<double>(d.channels / d.groups * ir::product(d.kernel));
-  const double units =
-      depthwise ? images * static_cast<double>(inputs + outputs) / kPanelBytes : work / kPanelMultiplications;
-  const auto wanted = static_cast<std::int64_t>(std::clamp(units, 1.0, 1.0 * kMostPanels));
-  const std::int64_t per_image = ir::ceil_div(wanted, d.batch);
-  const std::int64_t extent = lines ? dims[0].output : dims[1].output;
-  PanelCut cut;
-  const auto cut_positions = [&](std::int64_t parts) {
-    const std::int64_t most = std::max<std::int64_t>(1, outputs / 4 / kLeastPositions);
-    cut.extent = ir::ceil_div(extent, std::clamp<std::int64_t>(parts, 1, std::min(most, extent)));
-    if (!lines) cut.extent = ir::ceil_div(cut.extent, kTile) * kTile;
-    cut.parts = ir::ceil_div(extent, cut.extent);
-  };
-  cut_positions(std::max(ir::ceil_div(outputs * kernel.lanes * std::min(all, together), kResultBytes),
-                         ir::ceil_div(inputs * (depthwise ? kernel.lanes : d.channels), kSourceBytes)));
-  const std::int64_t groups = std::min(ir::ceil_div(all, together), ir::ceil_div(per_image, cut.parts));
-  cut.blocks = std::min(all, ir::ceil_div(ir::ceil_div(all, groups), together) * together);
-  // Groups of several images are of one size, so that an epilogue can follow.
-  if (d.batch > 1 && all % cut.blocks != 0) cut.blocks = all;
-  cut.groups = ir::ceil_div(all, cut.blocks);
-  if (cut.groups * cut.parts < per_image) cut_positions(ir::ceil_div(per_image, cut.groups));
-  return cut;
-}
-
-class BlockedConvolution final : public StepBody {
+class BlockedConvolution final : public TiledConvolution {
  public:
-  BlockedConvolution(const ConvolutionDescriptor& d, const BlockedKernel& kernel, Isa isa)
-      : d_(d), kernel_(kernel), isa_(isa), dims_(dimensions_of(d)), cut_(cut_panels(d, dims_, kernel)) {
+  BlockedConvolution(const ConvolutionDescriptor& d, const BlockedKernel& kernel, Isa isa,
+                     std::optional<TileEpilogue> epilogue = std::nullopt)
+      : d_(d),
+        kernel_(kernel),
+        isa_(isa),
+        epilogue_(epilogue),
+        dims_(blocked_dimensions(d)),
+        cut_(cut_panels(d, dims_, kernel)) {
     for (std::size_t i = 0; i < 2; ++i) runs_[i] = dims_[i].Runs();
     depthwise_ = d.groups > 1;
     taps_ = dims_[0].kernel * dims_[1].kernel;
@@ -120,6 +44,11 @@ class BlockedConvolution final : public StepBody {
     constexpr std::int64_t kPlanesBytes = 24 << 10;
     const std::int64_t planes = (in_plane_ + out_plane_) * kernel.lanes * 4;
     together_ = depthwise_ ? std::max<std::int64_t>(1, kPlanesBytes / planes) : kMostBlocks;
+  }
+
+  const ConvolutionDescriptor& descriptor() const override { return d_; }
+  std::shared_ptr<const StepBody> With(const TileEpilogue& epilogue) const override {
+    return std::make_shared<BlockedConvolution>(d_, kernel_, isa_, epilogue);
   }
 
   const PanelCut& cut() const { return cut_; }
@@ -151,7 +80,8 @@ class BlockedConvolution final : public StepBody {
            ") groups=" + std::to_string(cut_.groups) + " parts=" + std::to_string(cut_.parts) +
            (d_.w_is_constant ? " packed" : "") +
            (d_.x_block > 0 ? " x=" + std::to_string(d_.x_block) + "c" : " x=dense") +
-           (d_.out_block > 0 ? " out=" + std::to_string(d_.out_block) + "c" : " out=dense");
+           (d_.out_block > 0 ? " out=" + std::to_string(d_.out_block) + "c" : " out=dense") +
+           (epilogue_ ? " then " + epilogue_->ToString() : "");
   }
 
  private:
@@ -188,9 +118,13 @@ class BlockedConvolution final : public StepBody {
     t.x_column = dims_[1].dilation * Position();
     t.x_row = dims_[0].dilation * dims_[1].input * Position();
     t.out_block = (results > 0 ? positions : out_plane_) * kernel_.lanes;
+    const TileFinish finish = FinishOf(context, image, out);
     const std::int64_t last = std::min((group + 1) * cut_.blocks, blocks_);
     for (std::int64_t block = group * cut_.blocks; block < last; block += together_) {
       const std::int64_t count = std::min(together_, last - block);
+      t.finish = finish;
+      t.finish.channel += block * finish.channel_step;
+      t.finish.array_channel += block * finish.array_channel_step;
       t.out = results > 0 ? scratch.result : out + block * t.out_block;
       t.x = x + (depthwise_ ? block * in_plane_ * kernel_.lanes : 0);
       const float* of_block = packed == nullptr ? nullptr : packed + block * WeightsOfBlock();
@@ -207,13 +141,43 @@ class BlockedConvolution final : public StepBody {
     }
   }
 
+  /// For the first block of an image.
+  TileFinish FinishOf(const StepContext& context, std::int64_t image, const float* out) const {
+    static constexpr auto kNothing = [] {  // as many as a block of any instruction set
+      std::array<float, 16> zeros{};
+      zeros.fill(-0.0f);
+      return zeros;
+    }();
+    TileFinish f;
+    if (!epilogue_) return f;
+    f.channel = f.array_channel = kNothing.data();
+    std::size_t use = 3;
+    const auto next = [&] { return static_cast<const float*>(context.pointers[use++]); };
+    if (epilogue_->channel) {
+      f.channel = next();
+      f.channel_step = epilogue_->channel->block_step;
+    }
+    if (epilogue_->array) {
+      f.array = next() + image * d_.out_channels * out_plane_;
+      f.out_origin = out;
+    }
+    if (epilogue_->array_channel) {
+      f.array_channel = next();
+      f.array_channel_step = epilogue_->array_channel->block_step;
+    }
+    if (epilogue_->low) f.low = *epilogue_->low;
+    if (f.low == 0 && !std::signbit(f.low)) f.plus = 0;
+    if (epilogue_->high) f.high = *epilogue_->high;
+    return f;
+  }
+
   void Channelwise(BlockedTiles t, const float* packed, std::int64_t count, const Region& region) const {
     t.outer = count;
     t.x_outer = in_plane_ * kernel_.lanes;
     t.w_row = dims_[1].kernel * kernel_.lanes;
     t.w_channel = WeightsOfBlock();
     t.w = packed;
-    Tiles(t, 1, region);
+    Tiles(t, 1, region, End());
   }
 
   void Sums(BlockedTiles t, const float* w, const float* packed, float* scratch, std::int64_t block,
@@ -229,7 +193,7 @@ class BlockedConvolution final : public StepBody {
       t.outer = channels / t.inner;
       t.resume = c > 0;
       t.w = packed != nullptr ? packed + c * t.w_channel : Pack(w, block, count, c, channels, scratch);
-      Tiles(t, static_cast<std::size_t>(count), region);
+      Tiles(t, static_cast<std::size_t>(count), region, c + channels == channels_ ? End() : TileEnd::sums);
       t.x += t.outer * t.x_outer;
     }
   }
@@ -244,13 +208,19 @@ class BlockedConvolution final : public StepBody {
     return std::max(kChunkWeights, kernel_.lanes * taps_ * kMostBlocks * kernel_.lanes);
   }
 
-  const BlockedKernel::Row& Functions(const BlockedTiles& t, std::size_t blocks) const {
-    if (depthwise_) return t.columns == 3 ? kernel_.depthwise_three : kernel_.depthwise_many;
-    if (taps_ == 1 && t.rows == 1 && t.columns == 1) return kernel_.one[blocks - 1];
-    return t.columns == 3 ? kernel_.three[blocks - 1] : kernel_.many[blocks - 1];
+  /// Of the last sums.
+  TileEnd End() const {
+    if (!epilogue_) return TileEnd::sums;
+    return epilogue_->array ? TileEnd::finished_with_array : TileEnd::finished;
+  }
+  const BlockedKernel::Row& FunctionsOf(const BlockedTiles& t, std::size_t blocks, TileEnd end) const {
+    const BlockedKernel::Functions& f = kernel_.functions[static_cast<std::size_t>(end)];
+    if (depthwise_) return t.columns == 3 ? f.depthwise_three : f.depthwise_many;
+    if (taps_ == 1 && t.rows == 1 && t.columns == 1) return f.one[blocks - 1];
+    return t.columns == 3 ? f.three[blocks - 1] : f.many[blocks - 1];
   }
 
-  void Tiles(BlockedTiles t, std::size_t blocks, const Region& region) const {
+  void Tiles(BlockedTiles t, std::size_t blocks, const Region& region, TileEnd end) const {
     const float *const x = t.x, *const w = t.w;
     float* const out = t.out;
     const std::int64_t most = depthwise_ ? kernel_.depthwise_positions : kernel_.positions[blocks - 1];
@@ -279,7 +249,7 @@ class BlockedConvolution final : public StepBody {
           std::swap(t.out_step, t.out_line);
         }
         t.lines = across ? height : width;
-        RunLines(t, Functions(t, blocks), across ? width : height, most);
+        RunLines(t, FunctionsOf(t, blocks, end), across ? width : height, most);
       }
     }
   }
@@ -333,7 +303,8 @@ class BlockedConvolution final : public StepBody {
   const ConvolutionDescriptor d_;
   const BlockedKernel& kernel_;
   const Isa isa_;
-  const std::array<Dimension, 2> dims_;
+  const std::optional<TileEpilogue> epilogue_;
+  const std::array<BlockedDimension, 2> dims_;
   const PanelCut cut_;
   std::array<std::vector<PositionRun>, 2> runs_;
   std::int64_t taps_, channels_, in_plane_, out_plane_, blocks_, together_;
@@ -355,6 +326,18 @@ bool takes(const ConvolutionDescriptor& d, const BlockedKernel& kernel) {
 }
 
 }  // namespace
+
+std::string TileEpilogue::ToString() const {
+  std::string text;
+  if (channel) text += " +channel";
+  if (array) text += array_channel ? " +(array+channel)" : " +array";
+  const auto bound = [&](const char* op, const std::optional<float>& number) {
+    if (number) text.append(op).append(ir::format_real(*number));
+  };
+  bound(" max ", low);
+  bound(" min ", high);
+  return text.empty() ? text : text.substr(1);
+}
 
 const BlockedKernel* blocked_kernel(Isa isa) { return isa == Isa::avx2 ? &blocked_kernel_avx2() : nullptr; }
 

@@ -6,10 +6,30 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 #include "runtime/cpu/micro_kernel.h"
 
 namespace leat::runtime::cpu {
+
+/// What is done to sums before they are stored, of the blocks of a tile:
+/// min(high, max(low, (sum + channel) + (array + array_channel)) + plus). What tile_epilogue.h leaves out is
+/// what changes nothing: -0 is added, the bounds are infinite.
+struct TileFinish {
+  const float* channel = nullptr;  // those of the next block are channel_step elements away
+  std::int64_t channel_step = 0;
+  /// Where the end has an array: the element that belongs to *out_origin.
+  const float *array = nullptr, *out_origin = nullptr;
+  const float* array_channel = nullptr;
+  std::int64_t array_channel_step = 0;
+  /// `plus` is +0 for a low of +0: the maximum of -0 and +0 is +0. Else it is -0.
+  float low = -std::numeric_limits<float>::infinity(), plus = -0.0f;
+  float high = std::numeric_limits<float>::infinity();
+};
+
+/// What is stored. Functions of their own: with a choice inside, sums do not stay in registers.
+enum class TileEnd : std::uint8_t { sums, finished, finished_with_array };
+inline constexpr std::size_t kTileEnds = 3;
 
 /// A rectangle of tiles of the same size: `lines` times `count` of them, one after another. Strides are in
 /// elements. The kernel positions are those that are present at every position of the tiles.
@@ -26,6 +46,7 @@ struct BlockedTiles {
   float* out = nullptr;
   std::int64_t out_step = 0, out_block = 0;
   bool resume = false;  // the sums go on from what is in out
+  TileFinish finish;    // of the ends that finish
 };
 
 struct BlockedKernel {
@@ -33,13 +54,17 @@ struct BlockedKernel {
   using Function = void (*)(const BlockedTiles& tiles);
   using Row = Function[kMostPositions];  // by positions - 1; null where the tile would be larger
 
+  struct Functions {
+    /// By blocks - 1. Loops over kernels of one position, over three columns, over any number.
+    Row one[kMostBlocks], three[kMostBlocks], many[kMostBlocks];
+    /// Each channel with its own weights: `outer` blocks, w_channel apart, one after another.
+    Row depthwise_three, depthwise_many;
+  };
+
   std::int64_t lanes;          // channels of a block
   int positions[kMostBlocks];  // of the largest tile of 1, 2, ... blocks
   int depthwise_positions;
-  /// By blocks - 1. Loops over kernels of one position, over three columns, over any number.
-  Row one[kMostBlocks], three[kMostBlocks], many[kMostBlocks];
-  /// Each channel with its own weights: `outer` blocks, w_channel apart, one after another.
-  Row depthwise_three, depthwise_many;
+  Functions functions[kTileEnds];  // by TileEnd
 };
 
 /// Null where there is none for the instruction set. REQUIRES: the CPU runs it.

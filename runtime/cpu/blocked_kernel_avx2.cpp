@@ -14,20 +14,30 @@ struct BlockedLanes {
   static V load(const float* p) { return _mm256_loadu_ps(p); }
   static void store(float* p, V v) { _mm256_storeu_ps(p, v); }
   static V fma(V a, V b, V c) { return _mm256_fmadd_ps(a, b, c); }
+  static V add(V a, V b) { return _mm256_add_ps(a, b); }
+  /// The second where one is NaN, and where they are equal.
+  static V max(V a, V b) { return _mm256_max_ps(a, b); }
+  static V min(V a, V b) { return _mm256_min_ps(a, b); }
 };
+
+template <TileEnd kEnd>
+void fill(BlockedKernel& k) {
+  fill_blocked<BlockedLanes, kEnd, 1>(k, std::make_integer_sequence<int, 8>());
+  fill_blocked<BlockedLanes, kEnd, 2>(k, std::make_integer_sequence<int, 6>());
+  fill_blocked<BlockedLanes, kEnd, 3>(k, std::make_integer_sequence<int, 4>());
+  fill_blocked<BlockedLanes, kEnd, 4>(k, std::make_integer_sequence<int, 3>());
+  fill_depthwise<BlockedLanes, kEnd>(k, std::make_integer_sequence<int, 8>());
+}
 
 }  // namespace avx2
 
 const BlockedKernel& blocked_kernel_avx2() {
-  using Lanes = avx2::BlockedLanes;
   static const BlockedKernel kernel = [] {
     BlockedKernel k{};
-    k.lanes = Lanes::kLanes;
-    fill_blocked<Lanes, 1>(k, std::make_integer_sequence<int, 8>());
-    fill_blocked<Lanes, 2>(k, std::make_integer_sequence<int, 6>());
-    fill_blocked<Lanes, 3>(k, std::make_integer_sequence<int, 4>());
-    fill_blocked<Lanes, 4>(k, std::make_integer_sequence<int, 3>());
-    fill_depthwise<Lanes>(k, std::make_integer_sequence<int, 8>());
+    k.lanes = avx2::BlockedLanes::kLanes;
+    avx2::fill<TileEnd::sums>(k);
+    avx2::fill<TileEnd::finished>(k);
+    avx2::fill<TileEnd::finished_with_array>(k);
     return k;
   }();
   return kernel;

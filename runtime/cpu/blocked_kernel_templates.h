@@ -19,15 +19,53 @@ template <class L, int kPositions, class Tile>
   }
 }
 
+/// Stores the sums of a tile at `out`, finished, one after another. `bounds` are read again for each tile: in
+/// registers they would drive out sums of the loops before.
+template <class L, bool kArray, int kBlocks, int kPositions>
+[[gnu::always_inline]] inline void store_finished(const BlockedTiles& t, const TileFinish* bounds, float* out,
+                                                  const typename L::V (&sums)[kBlocks][kPositions]) {
+  using V = typename L::V;
+  asm volatile("" : "+r"(bounds));
+  const V low = L::set(bounds->low), plus = L::set(bounds->plus), high = L::set(bounds->high);
+  const TileFinish& f = t.finish;
+  const float* const array = kArray ? f.array + (out - f.out_origin) : nullptr;
+#pragma GCC unroll 4
+  for (int b = 0; b < kBlocks; ++b) {
+    const float* const channel = f.channel + b * f.channel_step;
+    const float* const array_channel = kArray ? f.array_channel + b * f.array_channel_step : nullptr;
+#pragma GCC unroll 8
+    for (int p = 0; p < kPositions; ++p) {
+      const std::int64_t at = b * t.out_block + p * t.out_step;
+      V v = L::add(sums[b][p], L::load(channel));
+      if constexpr (kArray) v = L::add(v, L::add(L::load(array + at), L::load(array_channel)));
+      L::store(out + at, L::min(high, L::add(L::max(low, v), plus)));
+    }
+  }
+}
+
+template <class L, TileEnd kEnd, int kBlocks, int kPositions>
+[[gnu::always_inline]] inline void store_sums(const BlockedTiles& t, const BlockedTiles& given, float* out,
+                                              const typename L::V (&sums)[kBlocks][kPositions]) {
+  if constexpr (kEnd != TileEnd::sums) {
+    store_finished<L, kEnd == TileEnd::finished_with_array>(t, &given.finish, out, sums);
+    return;
+  }
+#pragma GCC unroll 4
+  for (int b = 0; b < kBlocks; ++b) {
+#pragma GCC unroll 8
+    for (int p = 0; p < kPositions; ++p) L::store(out + b * t.out_block + p * t.out_step, sums[b][p]);
+  }
+}
+
 /// kBlocks x kPositions sums. kColumns: of the kernel; 1: of one position at all, 0: any.
-template <class L, int kBlocks, int kPositions, int kColumns>
+template <class L, TileEnd kEnd, int kBlocks, int kPositions, int kColumns>
 struct BlockedTile {
   using V = typename L::V;
   static constexpr int kLinePositions = 2;  // in a cache line
 
   static void Run(const BlockedTiles& tiles) {
     const BlockedTiles t = tiles;  // nothing that is stored changes it
-    for_each_tile<L, kPositions>(t, [&](const float* x, float* out) { Tile(t, x, out); });
+    for_each_tile<L, kPositions>(t, [&](const float* x, float* out) { Tile(t, tiles, x, out); });
   }
 
  private:
@@ -35,7 +73,8 @@ struct BlockedTile {
     V at[kBlocks][kPositions];
   };
 
-  [[gnu::always_inline]] static inline void Tile(const BlockedTiles& t, const float* x, float* out) {
+  [[gnu::always_inline]] static inline void Tile(const BlockedTiles& t, const BlockedTiles& given,
+                                                 const float* x, float* out) {
     const float* from[kPositions];
 #pragma GCC unroll 8
     for (int p = 0; p < kPositions; ++p) from[p] = x + p * t.x_step;
@@ -60,13 +99,7 @@ struct BlockedTile {
     } else {
       Many(t, from, sums);
     }
-#pragma GCC unroll 4
-    for (int b = 0; b < kBlocks; ++b) {
-#pragma GCC unroll 8
-      for (int p = 0; p < kPositions; ++p) {
-        L::store(out + b * t.out_block + p * t.out_step, sums.at[b][p]);
-      }
-    }
+    store_sums<L, kEnd>(t, given, out, sums.at);
   }
 
   [[gnu::always_inline]] static inline void One(const BlockedTiles& t, const float* const* from, Sums& sums) {
@@ -142,20 +175,23 @@ struct BlockedTile {
   }
 };
 
-template <class L, int kPositions, int kColumns>
+template <class L, TileEnd kEnd, int kPositions, int kColumns>
 struct DepthwiseTile {
   static void Run(const BlockedTiles& tiles) {
     BlockedTiles t = tiles;
     for (std::int64_t o = 0; o < tiles.outer;
          ++o, t.x += t.x_outer, t.w += t.w_channel, t.out += t.out_block) {
-      Block(t);
+      Block(t, tiles);
+      t.finish.channel += t.finish.channel_step;
+      t.finish.array_channel += t.finish.array_channel_step;
     }
   }
 
  private:
-  [[gnu::always_inline]] static inline void Block(const BlockedTiles& t) {
+  [[gnu::always_inline]] static inline void Block(const BlockedTiles& t, const BlockedTiles& given) {
     for_each_tile<L, kPositions>(t, [&](const float* x, float* out) {
-      typename L::V sums[kPositions];
+      typename L::V of_block[1][kPositions];
+      auto& sums = of_block[0];
 #pragma GCC unroll 8
       for (int p = 0; p < kPositions; ++p) sums[p] = L::zero();
       const float *row = x, *w_row = t.w;
@@ -169,25 +205,26 @@ struct DepthwiseTile {
           for (int p = 0; p < kPositions; ++p) sums[p] = L::fma(L::load(at + p * t.x_step), weight, sums[p]);
         }
       }
-#pragma GCC unroll 8
-      for (int p = 0; p < kPositions; ++p) L::store(out + p * t.out_step, sums[p]);
+      store_sums<L, kEnd>(t, given, out, of_block);
     });
   }
 };
 
-template <class L, int kBlocks, int... kPositions>
+template <class L, TileEnd kEnd, int kBlocks, int... kPositions>
 void fill_blocked(BlockedKernel& kernel, std::integer_sequence<int, kPositions...>) {
   constexpr int kRow = kBlocks - 1;
-  ((kernel.one[kRow][kPositions] = BlockedTile<L, kBlocks, kPositions + 1, 1>::Run), ...);
-  ((kernel.three[kRow][kPositions] = BlockedTile<L, kBlocks, kPositions + 1, 3>::Run), ...);
-  ((kernel.many[kRow][kPositions] = BlockedTile<L, kBlocks, kPositions + 1, 0>::Run), ...);
+  BlockedKernel::Functions& f = kernel.functions[static_cast<std::size_t>(kEnd)];
+  ((f.one[kRow][kPositions] = BlockedTile<L, kEnd, kBlocks, kPositions + 1, 1>::Run), ...);
+  ((f.three[kRow][kPositions] = BlockedTile<L, kEnd, kBlocks, kPositions + 1, 3>::Run), ...);
+  ((f.many[kRow][kPositions] = BlockedTile<L, kEnd, kBlocks, kPositions + 1, 0>::Run), ...);
   kernel.positions[kRow] = sizeof...(kPositions);
 }
 
-template <class L, int... kPositions>
+template <class L, TileEnd kEnd, int... kPositions>
 void fill_depthwise(BlockedKernel& kernel, std::integer_sequence<int, kPositions...>) {
-  ((kernel.depthwise_three[kPositions] = DepthwiseTile<L, kPositions + 1, 3>::Run), ...);
-  ((kernel.depthwise_many[kPositions] = DepthwiseTile<L, kPositions + 1, 0>::Run), ...);
+  BlockedKernel::Functions& f = kernel.functions[static_cast<std::size_t>(kEnd)];
+  ((f.depthwise_three[kPositions] = DepthwiseTile<L, kEnd, kPositions + 1, 3>::Run), ...);
+  ((f.depthwise_many[kPositions] = DepthwiseTile<L, kEnd, kPositions + 1, 0>::Run), ...);
   kernel.depthwise_positions = sizeof...(kPositions);
 }
 

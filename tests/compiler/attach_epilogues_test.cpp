@@ -85,15 +85,14 @@ TEST(AttachEpilogues, PanelsThatArePartsOfPlanes) {
   options.exact_contractions = false;  // tiles have the interpreter's bits anyway
   for (const char* const batch : {"1", "3"}) {
     std::string text =
-        "%x: f32[N,16,41,40]\n%w: f32[32,16,3,3]\n%v: f32[40,32,1,1]\n%b: f32[40]\n%z = constant {value=0} : "
-        "f32[]\n"
+        "%x: f32[N,16,41,40]\n%w: f32[32,16,3,3]\n%v: f32[40,32,1,1]\n%b: f32[40]\n"
         "%p = convolution %x %w {strides=[1, 1], low=[1, 1], high=[1, 1], input_dilation=[1, 1], "
         "dilation=[1, 1], groups=1}\n"
-        "%zp = broadcast %z {dims=[]} : f32[N,32,41,40]\n%r = maximum %p %zp\n"
+        "%r = tanh %p\n"
         "%q = convolution %r %v {strides=[1, 1], low=[0, 0], high=[0, 0], input_dilation=[1, 1], "
         "dilation=[1, 1], groups=1}\n"
         "%bq = broadcast %b {dims=[1]} : f32[N,40,41,40]\n%s = add %q %bq\n"
-        "%zq = broadcast %z {dims=[]} : f32[N,40,41,40]\n%t = maximum %s %zq\n"
+        "%t = tanh %s\n"
         "%u = convolution %t %y {strides=[1, 1], low=[1, 1], high=[1, 1], input_dilation=[1, 1], "
         "dilation=[1, 1], groups=40}\n";
     text.insert(0, "%y: f32[40,1,3,3]\n");
@@ -107,6 +106,98 @@ TEST(AttachEpilogues, PanelsThatArePartsOfPlanes) {
       if (body.find(" parts=1 ") == std::string::npos) ++parts;
     }
     EXPECT_EQ(parts, 2) << runtime::print(*program);
+  }
+}
+
+// What a convolution on tiles does itself while its sums are in registers, and what it leaves to a kernel.
+TEST(AttachEpilogues, ConvolutionsOnTilesFinishTheirSums) {
+  if (runtime::cpu::blocked_kernel(runtime::cpu::host_isa()) == nullptr) {
+    GTEST_SKIP() << "no tiles for this instruction set";
+  }
+  const std::string attributes = "input_dilation=[1, 1], dilation=[1, 1], groups=1}\n";
+  const std::string begin =
+      "%x: f32[N,16,21,20]\n%w: f32[32,16,3,3]\n%v: f32[40,32,1,1]\n%u: f32[40,32,1,1]\n%b: f32[40]\n"
+      "%a = convolution %x %w {strides=[1, 1], low=[1, 1], high=[1, 1], " +
+      attributes + "%t = tanh %a\n%p = convolution %t %v {strides=[1, 1], low=[0, 0], high=[0, 0], " +
+      attributes;
+  const std::string shortcut =
+      "%q = convolution %t %u {strides=[1, 1], low=[0, 0], high=[0, 0], " + attributes;
+  const std::string end =
+      "%y: f32[8,40,3,3]\n%l = convolution %r %y {strides=[2, 2], low=[1, 1], high=[1, 1], " + attributes;
+  const std::string constant = [] {
+    std::string text = "%c = constant {value=[";
+    for (int i = 0; i < 40; ++i) text += (i > 0 ? ", " : "") + std::to_string(i) + ".5";
+    return text + "]} : f32[40]\n%cc = broadcast %c {dims=[1]} : f32[N,40,21,20]\n";
+  }();
+  const std::string bias = "%bb = broadcast %b {dims=[1]} : f32[N,40,21,20]\n";
+  const auto number = [](const std::string& name, const std::string& value) {
+    return "%" + name + "0 = constant {value=" + value + "} : f32[]\n%" + name + " = broadcast %" + name +
+           "0 {dims=[]} : f32[N,40,21,20]\n";
+  };
+  struct Tail {
+    std::string text;
+    const char* finished;  // "" where a kernel does it
+  };
+  const Tail tails[] = {
+      {bias + "%r = add %p %bb\n", "+channel"},
+      {constant + "%r = add %cc %p\n", "+channel"},
+      {number("z", "0") + "%r = maximum %z %p\n", "max 0"},
+      {bias + number("z", "0") + number("h", "6") +
+           "%s = add %p %bb\n%m = maximum %s %z\n%r = minimum %m %h\n",
+       "+channel max 0 min 6"},
+      {constant + shortcut + "%s = add %q %cc\n%r = add %p %s\n", "+channel +array"},
+      {constant + shortcut + "%s = add %p %cc\n%r = add %q %s\n", "+(array+channel)"},
+      {constant + bias + shortcut + number("z", "-1") +
+           "%s = add %q %bb\n%o = add %p %cc\n%m = add %s %o\n%r = maximum %m %z\n",
+       "+channel +(array+channel) max -1"},
+      {shortcut + "%r = add %p %q\n", "+array"},
+      // In another order, with another op, or a bound that is no number: other bits.
+      {constant + shortcut + "%s = add %p %q\n%r = add %s %cc\n", ""},
+      {number("z", "0") + number("h", "6") + "%m = minimum %p %h\n%r = maximum %m %z\n", ""},
+      {constant + "%r = mul %p %cc\n", ""},
+      {"%r = add %p %p\n", ""},
+      {number("z", "nan") + "%r = maximum %p %z\n", ""},
+      {number("z", "-0.0") + "%r = minimum %p %z\n", ""},
+  };
+  CompileOptions options = testing::exact_options();
+  options.exact_contractions = false;  // tiles have the interpreter's bits anyway
+  for (const char* const batch : {"1", "3"}) {
+    for (const Tail& tail : tails) {
+      std::string text = begin + tail.text + end;
+      SCOPED_TRACE(text);
+      for (std::size_t at = 0; (at = text.find('N', at)) != std::string::npos;) text.replace(at, 1, batch);
+      const auto program = testing::check_program(testing::parse(text), options);
+      ASSERT_NE(program, nullptr);
+      const std::string last = *tail.finished == '\0' ? " then map" : std::string(" then ") + tail.finished;
+      const auto is_last = [&](const runtime::Step& step) { return step.body->ToString().ends_with(last); };
+      const bool kernel =
+          std::any_of(program->steps.begin(), program->steps.end(), [](const runtime::Step& s) {
+            return s.name.find("+") != std::string::npos &&
+                   s.body->ToString().find(" then map") != std::string::npos &&
+                   s.name.find("tanh") == std::string::npos;
+          });
+      EXPECT_EQ(kernel, *tail.finished == '\0') << runtime::print(*program);
+      if (*tail.finished != '\0') {
+        EXPECT_TRUE(std::any_of(program->steps.begin(), program->steps.end(), is_last))
+            << runtime::print(*program);
+      }
+    }
+  }
+}
+
+// The result of the convolution is never there, so nobody else may read it.
+TEST(AttachEpilogues, SumsThatOthersReadTooAreStored) {
+  for (const char* const rest : {"%r = add %p %bb\n%s = tanh %p\n%l = mul %r %s\n", "%r = add %p %bb\n"}) {
+    const bool output = std::string_view(rest).find('l') == std::string_view::npos;
+    const std::string text =
+        "graph @g(%x: f32[2,16,21,20], %w: f32[40,16,3,3], %b: f32[40]) -> (" +
+        std::string(output ? "f32[2,40,21,20], f32[2,40,21,20]" : "f32[2,40,21,20]") +
+        ") {\n%p = convolution %x %w {strides=[1, 1], low=[1, 1], high=[1, 1], input_dilation=[1, 1], "
+        "dilation=[1, 1], groups=1}\n%bb = broadcast %b {dims=[1]} : f32[2,40,21,20]\n" +
+        rest + (output ? "return %p, %r\n}" : "return %l\n}");
+    CompileOptions options = testing::exact_options();
+    options.exact_contractions = false;
+    ASSERT_NE(testing::check_program(testing::parse(text), options), nullptr);
   }
 }
 
