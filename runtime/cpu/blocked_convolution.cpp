@@ -21,6 +21,7 @@ namespace leat::runtime::cpu {
 namespace {
 
 constexpr int kMostBlocks = BlockedKernel::kMostBlocks;
+constexpr std::int64_t kCacheLine = 64;
 constexpr std::int64_t kChunkWeights = (24 << 10) / 4;  // of a few blocks and channels: in the L1 cache
 
 class BlockedConvolution final : public TiledConvolution {
@@ -188,11 +189,19 @@ class BlockedConvolution final : public TiledConvolution {
     t.x_inner = 1;
     t.x_outer = in_plane_ * t.inner;
     const std::int64_t chunk = ChannelsOfChunk(t.w_channel);
+    // Where few tiles share the weights, the next ones come while these are multiplied.
+    const std::int64_t positions = (region.end[0] - region.begin[0]) * (region.end[1] - region.begin[1]);
+    const std::int64_t tiles = ir::ceil_div(positions, kernel_.positions[count - 1]);
     for (std::int64_t c = 0; c < channels_; c += chunk) {
       const std::int64_t channels = std::min(chunk, channels_ - c);
       t.outer = channels / t.inner;
       t.resume = c > 0;
       t.w = packed != nullptr ? packed + c * t.w_channel : Pack(w, block, count, c, channels, scratch);
+      if (packed != nullptr) {
+        const std::int64_t weights = channels * t.w_channel;
+        t.ahead = reinterpret_cast<std::uintptr_t>(t.w) + static_cast<std::uintptr_t>(weights * 4);
+        t.lines_ahead = weights * 4 / kCacheLine / tiles;
+      }
       Tiles(t, static_cast<std::size_t>(count), region, c + channels == channels_ ? End() : TileEnd::sums);
       t.x += t.outer * t.x_outer;
     }
@@ -258,13 +267,16 @@ class BlockedConvolution final : public TiledConvolution {
   static void RunLines(BlockedTiles& t, const BlockedKernel::Row& functions, std::int64_t length,
                        std::int64_t most) {
     const std::int64_t tiles = ir::ceil_div(length, most), size = ir::ceil_div(length, tiles);
-    t.count = length - tiles * (size - 1);
-    functions[size - 1](t);
-    if (t.count == tiles) return;
-    t.x += t.count * size * t.x_step;
-    t.out += t.count * size * t.out_step;
-    t.count = tiles - t.count;
-    functions[size - 2](t);
+    const auto run = [&](std::int64_t count, std::int64_t positions) {
+      t.count = count;
+      functions[positions - 1](t);
+      t.x += count * positions * t.x_step;
+      t.out += count * positions * t.out_step;
+      t.ahead += static_cast<std::uintptr_t>(t.lines * count * t.lines_ahead * kCacheLine);
+    };
+    const std::int64_t large = length - tiles * (size - 1);
+    run(large, size);
+    if (large < tiles) run(tiles - large, size - 1);
   }
 
   /// Elements of x from one position to the next.

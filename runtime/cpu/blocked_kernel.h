@@ -47,6 +47,9 @@ struct BlockedTiles {
   std::int64_t out_step = 0, out_block = 0;
   bool resume = false;  // the sums go on from what is in out
   TileFinish finish;    // of the ends that finish
+  /// Cache lines that each tile asks for, from the address on, while it computes.
+  std::uintptr_t ahead = 0;
+  std::int64_t lines_ahead = 0;
 };
 
 struct BlockedKernel {
