@@ -183,6 +183,7 @@ const std::shared_ptr<ContextState>& ContextState::Get(std::uint32_t id, SourceL
 }
 
 void ContextState::Shutdown() noexcept {
+  if (!open()) return;  // the last reference may go where a graph lock is held, and other Contexts share that
   // Nothing new is scheduled once this is false: schedulers look at it under the graph lock.
   {
     const std::lock_guard lock(graph_lock(id_));

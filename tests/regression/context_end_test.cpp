@@ -1,5 +1,4 @@
-// A Context that ended while a plan was being made took the engine away from under the planning thread, which
-// crashed.
+// Ends of Contexts that went wrong.
 #include <gtest/gtest.h>
 
 #include "leat/leat.h"
@@ -7,6 +6,7 @@
 namespace leat {
 namespace {
 
+// The engine was taken away from under the planning thread, which crashed.
 TEST(ContextEnd, WhilePlansAreBeingMade) {
   for (int i = 0; i < 200; ++i) {
     Tensor left;
@@ -25,6 +25,19 @@ TEST(ContextEnd, WhilePlansAreBeingMade) {
       EXPECT_EQ(e.status().code(), Code::context_gone) << e.what();
     }
   }
+}
+
+// A thread remembers the Context that it used last. It forgets it in favour of the next one while it holds
+// that one's graph lock, which every 64th Context shares: it waited for itself.
+TEST(ContextEnd, IsForgottenUnderTheLockOfAnother) {
+  const auto use = [] {
+    Context context({.workers = 1});
+    const Context::Scope scope(context);
+    EXPECT_EQ((full({3}, 1.0f) + 1.0f).to_vector<float>()[2], 2.0f);
+  };
+  use();
+  for (int i = 1; i < 64; ++i) Context context({.workers = 1});
+  use();
 }
 
 }  // namespace
