@@ -317,7 +317,7 @@ class Lowering {
     if (plan.pack != nullptr) {
       packed = AddBuffer(BufferInfo::Kind::temporary, ir::Type{DType::u8, Shape{plan.packed_bytes}});
       Step& pack = AddStep(std::string(name) + ".pack", graph_.nodes[n]);
-      pack.uses = {{y, false}, {packed, true}};
+      pack.uses = {{plan.pack_operand == 0 ? x : y, false}, {packed, true}};
       pack.body = plan.pack;
       pack.units = plan.pack_units;
       pack.cost_ns = plan.pack_cost_ns;

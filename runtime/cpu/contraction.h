@@ -63,9 +63,11 @@ struct ContractionPlan {
   /// Where panels are parts of rows: panel u is part u % row_parts of the rows above of u / row_parts,
   /// elements [part_elements * part, part_elements * (part + 1)) of each.
   std::int64_t row_parts = 1, part_elements = 0;
-  /// A step before the body, or null: packs y for all panels into a temporary buffer of packed_bytes. Its
-  /// uses: y, that buffer (written). The body reads the buffer as its fourth use.
+  /// A step before the body, or null: packs an operand for all panels into a temporary buffer of
+  /// packed_bytes. Its uses: that operand of the body's uses (0: x, 1: y), and the buffer (written). The body
+  /// reads the buffer as its fourth use.
   std::shared_ptr<const StepBody> pack;
+  std::size_t pack_operand = 1;
   std::int64_t pack_units = 1, packed_bytes = 0;
   double pack_cost_ns = 0;
 };

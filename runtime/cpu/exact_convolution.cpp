@@ -155,7 +155,7 @@ class ExactConvolution final : public StepBody {
         d_.groups * packed_bytes_ + magnitudes, w, m_ * d_.groups * k_ * element_, [&](std::byte* to) {
           for (std::int64_t g = 0; g < d_.groups; ++g) {
             const Block block = WeightBlock(w, g);
-            kernel_.pack_x(block, to + g * packed_bytes_);
+            kernel_.pack_x(block, 0, k_, to + g * packed_bytes_);
             new (to + d_.groups * packed_bytes_ + g * static_cast<std::int64_t>(sizeof(Magnitudes)))
                 Magnitudes(kernel_.scan_x(block));
           }

@@ -19,14 +19,19 @@ constexpr std::int64_t kRowsToPackConstant = 16;
 /// threads of Zen 3, medians of four turns: 32 to 36 ms in place, 21 to 26 packed; packing takes 300 ms.
 constexpr std::int64_t kBytesToPackConstant = 1 << 20;
 
+bool has_one_y(const MatmulDescriptor& d) { return d.batch == 1 || d.y_batch_stride == 0; }
+/// Batches that share y and follow each other in x are one tall matrix.
+bool is_one_matrix(const MatmulDescriptor& d) {
+  return d.batch == 1 || (has_one_y(d) && d.x_batch_stride == d.m * d.x_m_stride);
+}
+
 enum class Packs { never, from_the_first_run, from_the_second };
 
 Packs packs_constant(const MatmulDescriptor& d, const MicroKernel& kernel) {
   if (!d.y_is_constant || d.k == 0) return Packs::never;
-  const bool one_y = d.batch == 1 || d.y_batch_stride == 0;
   // A y that stands on its side cannot be read in place: 1 x 768 x 50257, packed in every run, takes twice as
   // long as reading it.
-  if ((one_y ? d.batch * d.m : d.m) >= kRowsToPackConstant || (d.y_n_stride != 1 && d.n > 1))
+  if ((has_one_y(d) ? d.batch * d.m : d.m) >= kRowsToPackConstant || (d.y_n_stride != 1 && d.n > 1))
     return Packs::from_the_first_run;
   // Of narrower types the packed copy would be the wider one to read.
   const auto bytes = static_cast<std::int64_t>(byte_size(d.dtype));
@@ -36,44 +41,114 @@ Packs packs_constant(const MatmulDescriptor& d, const MicroKernel& kernel) {
 
 std::int64_t multiple_above(std::int64_t a, std::int64_t b) { return ir::ceil_div(a, b) * b; }
 
-/// k rows of y that a unit of the packing step takes (16 KB to 1 MB of a y worth sharing).
+/// The k that a unit of the packing step takes (16 KB to 1 MB of an operand worth sharing).
 constexpr std::int64_t kPackRows = 32;
 /// Of an element; Zen 3: 0.14 (256 squared) to 0.5 (2048 squared, f32; 1000 squared, f64).
 constexpr double kPackNs = 0.25;
 
-/// Packs y, the first use, into the second, for all panels of a product.
-class PackY final : public StepBody {
+/// Packs an operand, the first use, into the second, for all panels of a product.
+class PackOperand final : public StepBody {
  public:
-  PackY(const MatmulDescriptor& d, const MicroKernel& kernel) : d_(d), kernel_(kernel) {}
+  PackOperand(const MatmulDescriptor& d, const MicroKernel& kernel, bool of_x)
+      : d_(d), kernel_(kernel), of_x_(of_x) {}
   Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override {
     Block block;
+    block.m = d_.batch * d_.m;
     block.n = d_.n;
     block.k = d_.k;
-    block.y = context.pointers[0];
+    block.x = block.y = context.pointers[0];
+    block.x_m_stride = d_.x_m_stride;
+    block.x_k_stride = d_.x_k_stride;
     block.y_k_stride = d_.y_k_stride;
     block.y_n_stride = d_.y_n_stride;
-    kernel_.pack_y(block, begin * kPackRows, std::min(end * kPackRows, d_.k), context.pointers[1]);
+    const auto pack = of_x_ ? kernel_.pack_x : kernel_.pack_y;
+    pack(block, begin * kPackRows, std::min(end * kPackRows, d_.k), context.pointers[1]);
     return {};
   }
   std::string_view kind() const override { return "pack"; }
   std::string ToString() const override {
     char text[120];
-    std::snprintf(text, sizeof text, "pack %s k=%lld n=%lld columns=%d", std::string(name(d_.dtype)).c_str(),
-                  static_cast<long long>(d_.k), static_cast<long long>(d_.n), kernel_.tile_columns);
+    std::snprintf(
+        text, sizeof text, of_x_ ? "pack %s m=%lld k=%lld rows=%d" : "pack %s k=%lld n=%lld columns=%d",
+        std::string(name(d_.dtype)).c_str(), static_cast<long long>(of_x_ ? d_.batch * d_.m : d_.k),
+        static_cast<long long>(of_x_ ? d_.k : d_.n), of_x_ ? kernel_.tile_rows : kernel_.tile_columns);
     return text;
   }
 
  private:
   const MatmulDescriptor d_;
   const MicroKernel& kernel_;
+  const bool of_x_;
 };
+
+/// The split of rows (batch * m) x columns into panels: blocks of whole rows, or of whole columns.
+struct PanelGrid {
+  bool by_rows = true;
+  std::int64_t extent = 1;  // rows (or columns) of a panel
+  std::int64_t units = 1;
+  enum class Shared : std::uint8_t { none, x, y } shared = Shared::none;  // a step packs it for all panels
+};
+
+PanelGrid split_panels(const MatmulDescriptor& d, const MicroKernel& kernel) {
+  // A panel is worth about 10 us (half a million multiplications at 40 G a second, or, where few rows read y
+  // at the speed of memory, 128 KB of it), and 64 of them keep any machine at hand busy; a worker that gets
+  // several runs them as one block.
+  constexpr double kPanelMultiplications = 5e5, kPanelBytes = 128 << 10;
+  constexpr std::int64_t kMostPanels = 64, kLeastColumns = 64, kManyPanels = 16, kLargeY = 1 << 18;
+  // Sharing is a step more, about 1 us; packing runs at 1 to 5 G elements a second.
+  constexpr std::int64_t kShareable = 1 << 15, kLeastSharing = 4;
+  const std::int64_t rows = d.batch * d.m, columns = d.n, k = d.k;
+  PanelGrid grid;
+  const double work = static_cast<double>(rows) * static_cast<double>(columns) * static_cast<double>(k);
+  const double y_bytes = static_cast<double>(columns) * static_cast<double>(k) * kernel.compute_bytes *
+                         static_cast<double>(has_one_y(d) ? 1 : d.batch);
+  const auto wanted = static_cast<std::int64_t>(
+      std::min(std::max(work / kPanelMultiplications, y_bytes / kPanelBytes), 1.0 * kMostPanels));
+  // Each panel of rows packs all of y: it should have a few tiles, or all rows that share a y. Beyond the
+  // second-level cache packing costs as much as dozens of rows: 1000 cubed on two cores of Zen 3, panels of
+  // at least 24 and 64 rows: f32 17.5 and 15.7 ms, f64 35 and 28.6 ms.
+  if (has_one_y(d) && !d.y_is_constant && columns * k >= kShareable) {
+    const std::int64_t shared = std::min(wanted, rows / (2 * kernel.tile_rows));
+    if (shared >= kManyPanels || (shared >= kLeastSharing && shared >= columns / kLeastColumns)) {
+      // Rather more panels than wanted: 256 rows in 15 panels leave one of two threads a fifteenth short.
+      grid.extent =
+          std::max(2 * std::int64_t{kernel.tile_rows}, rows / shared / kernel.tile_rows * kernel.tile_rows);
+      grid.units = ir::ceil_div(rows, grid.extent);
+      grid.shared = PanelGrid::Shared::y;
+      return grid;
+    }
+  }
+  const std::int64_t few = (columns * k >= kLargeY ? 10 : 4) * kernel.tile_rows;
+  const std::int64_t least_rows = d.batch > 1 ? std::min(d.m, few) : few;
+  const std::int64_t by_rows = std::min(wanted, rows / std::max<std::int64_t>(1, least_rows));
+  // Each range of panels of columns packs all of x, unless a step before does: BERT's 128 x 768 x 768 took 8
+  // % more CPU time on two threads than on one with panels of 64.
+  const bool packs_x = rows > 2 * kernel.tile_rows;
+  const bool shares_x = packs_x && is_one_matrix(d) && rows * k >= kShareable;
+  const bool wide = packs_x && !shares_x && columns >= 8 * kLeastColumns;
+  const std::int64_t by_columns = std::min(wanted, columns / (wide ? 2 * kLeastColumns : kLeastColumns));
+  if (std::max(by_rows, by_columns) <= 1) {
+    grid.extent = std::max<std::int64_t>(1, rows);
+  } else if (by_rows >= kManyPanels || by_rows >= by_columns) {
+    const std::int64_t extent = ir::ceil_div(rows, by_rows);
+    grid.extent =
+        d.batch > 1 && extent >= d.m ? multiple_above(extent, d.m) : multiple_above(extent, kernel.tile_rows);
+    grid.units = ir::ceil_div(rows, grid.extent);
+  } else {
+    grid.by_rows = false;
+    if (shares_x) grid.shared = PanelGrid::Shared::x;
+    grid.extent = multiple_above(ir::ceil_div(columns, by_columns), kernel.tile_columns);
+    grid.units = ir::ceil_div(columns, grid.extent);
+  }
+  return grid;
+}
 
 class ExactMatmul final : public MatmulStep {
  public:
   ExactMatmul(const MatmulDescriptor& d, const MicroKernel& kernel, const PanelGrid& grid, Isa isa)
       : MatmulStep(d), kernel_(kernel), grid_(grid), isa_(isa) {
     packed_columns_ = multiple_above(d.n, kernel.tile_columns);
-    shared_y_ = d.batch == 1 || d.y_batch_stride == 0;
+    shared_y_ = has_one_y(d);
     packs_ = packs_constant(d, kernel);
     packed_bytes_ = multiple_above(kernel.packed_y_bytes(d.n, d.k), 64);
   }
@@ -82,8 +157,9 @@ class ExactMatmul final : public MatmulStep {
     try {
       const PackedConstant::Use constant =
           IsPackedNow(begin) ? Packed(context.pointers[1]) : PackedConstant::Use();
-      const std::byte* const packed =
-          grid_.shares_y ? static_cast<const std::byte*>(context.pointers[3]) : constant.data();
+      const std::byte* const packed = grid_.shared == PanelGrid::Shared::y
+                                          ? static_cast<const std::byte*>(context.pointers[3])
+                                          : constant.data();
       const std::int64_t step = PanelsAtOnce();
       for (std::int64_t u = begin; u < end; u += step) {
         if (context.stopping()) return Status(Code::cancelled, "the run was stopped during a matmul");
@@ -110,7 +186,11 @@ class ExactMatmul final : public MatmulStep {
                   static_cast<long long>(d_.m), static_cast<long long>(d_.n), static_cast<long long>(d_.k),
                   std::string(name(isa_)).c_str(), kernel_.tile_rows, kernel_.tile_columns,
                   grid_.by_rows ? "rows" : "columns", static_cast<long long>(grid_.extent));
-    return std::string(text) + (grid_.shares_y ? " shared" : packs_ != Packs::never ? " packed" : "");
+    return std::string(text) +
+           (grid_.shared == PanelGrid::Shared::y ? " shared"
+            : packs_ != Packs::never             ? " packed"
+                                                 : "") +
+           (grid_.shared == PanelGrid::Shared::x ? " shared x" : "");
   }
 
  private:
@@ -152,9 +232,7 @@ class ExactMatmul final : public MatmulStep {
   /// Rows [begin, end) of batch * m, columns [first, last).
   void Rows(StepContext& context, const std::byte* packed, std::int64_t begin, std::int64_t end,
             std::int64_t first, std::int64_t last) const {
-    // Batches that share y and follow each other in x are one tall matrix.
-    const bool tall = d_.batch > 1 && shared_y_ && d_.x_batch_stride == d_.m * d_.x_m_stride;
-    const std::int64_t rows_at_once = tall ? d_.batch * d_.m : d_.m;
+    const std::int64_t rows_at_once = is_one_matrix(d_) ? d_.batch * d_.m : d_.m;
     Block block;
     block.n = last - first;
     block.k = d_.k;
@@ -165,6 +243,10 @@ class ExactMatmul final : public MatmulStep {
     block.out_stride = d_.n;
     block.first_column = first;
     block.packed_columns = packed_columns_;
+    if (grid_.shared == PanelGrid::Shared::x) {
+      block.packed_x = context.pointers[3];
+      block.packed_x_rows = multiple_above(d_.batch * d_.m, kernel_.tile_rows);
+    }
     while (begin < end) {
       const std::int64_t batch = begin / rows_at_once, row = begin % rows_at_once;
       block.m = std::min(end - begin, rows_at_once - row);
@@ -193,58 +275,6 @@ class ExactMatmul final : public MatmulStep {
 
 }  // namespace
 
-PanelGrid split_panels(std::int64_t batch, std::int64_t batch_rows, std::int64_t columns, std::int64_t k,
-                       const MicroKernel& kernel, YOperand y) {
-  // A panel is worth about 10 us (half a million multiplications at 40 G a second, or, where few rows read y
-  // at the speed of memory, 128 KB of it), and 64 of them keep any machine at hand busy; a worker that gets
-  // several runs them as one block.
-  constexpr double kPanelMultiplications = 5e5, kPanelBytes = 128 << 10;
-  constexpr std::int64_t kMostPanels = 64, kLeastColumns = 64, kManyPanels = 16, kLargeY = 1 << 18;
-  // Sharing is a step more, about 1 us; packing runs at 1 to 5 G elements a second.
-  constexpr std::int64_t kShareableY = 1 << 15, kLeastSharing = 4;
-  const std::int64_t rows = batch * batch_rows;
-  PanelGrid grid;
-  const double work = static_cast<double>(rows) * static_cast<double>(columns) * static_cast<double>(k);
-  const double y_bytes = static_cast<double>(columns) * static_cast<double>(k) * kernel.compute_bytes *
-                         static_cast<double>(y == YOperand::own ? batch : 1);
-  const auto wanted = static_cast<std::int64_t>(
-      std::min(std::max(work / kPanelMultiplications, y_bytes / kPanelBytes), 1.0 * kMostPanels));
-  // Each panel of rows packs all of y: it should have a few tiles, or all rows that share a y. Beyond the
-  // second-level cache packing costs as much as dozens of rows: 1000 cubed on two cores of Zen 3, panels of
-  // at least 24 and 64 rows: f32 17.5 and 15.7 ms, f64 35 and 28.6 ms.
-  if (y == YOperand::one_to_pack && columns * k >= kShareableY) {
-    const std::int64_t shared = std::min(wanted, rows / (2 * kernel.tile_rows));
-    if (shared >= kManyPanels || (shared >= kLeastSharing && shared >= columns / kLeastColumns)) {
-      // Rather more panels than wanted: 256 rows in 15 panels leave one of two threads a fifteenth short.
-      grid.extent =
-          std::max(2 * std::int64_t{kernel.tile_rows}, rows / shared / kernel.tile_rows * kernel.tile_rows);
-      grid.units = ir::ceil_div(rows, grid.extent);
-      grid.shares_y = true;
-      return grid;
-    }
-  }
-  const std::int64_t few = (columns * k >= kLargeY ? 10 : 4) * kernel.tile_rows;
-  const std::int64_t least_rows = batch > 1 ? std::min(batch_rows, few) : few;
-  const std::int64_t by_rows = std::min(wanted, rows / std::max<std::int64_t>(1, least_rows));
-  // Each range of panels of columns packs all of x: BERT's 128 x 768 x 768 took 8 % more CPU time on two
-  // threads than on one with panels of 64.
-  const bool wide = rows > 2 * kernel.tile_rows && columns >= 8 * kLeastColumns;
-  const std::int64_t by_columns = std::min(wanted, columns / (wide ? 2 * kLeastColumns : kLeastColumns));
-  if (std::max(by_rows, by_columns) <= 1) {
-    grid.extent = std::max<std::int64_t>(1, rows);
-  } else if (by_rows >= kManyPanels || by_rows >= by_columns) {
-    const std::int64_t extent = ir::ceil_div(rows, by_rows);
-    grid.extent = batch > 1 && extent >= batch_rows ? multiple_above(extent, batch_rows)
-                                                    : multiple_above(extent, kernel.tile_rows);
-    grid.units = ir::ceil_div(rows, grid.extent);
-  } else {
-    grid.by_rows = false;
-    grid.extent = multiple_above(ir::ceil_div(columns, by_columns), kernel.tile_columns);
-    grid.units = ir::ceil_div(columns, grid.extent);
-  }
-  return grid;
-}
-
 double exact_cost_ns(double multiplications, double bytes, DType dtype, Isa isa) {
   // Zen 3, AVX2, one core, squares of 256: f32 45, f64 20, u32 16, u64 4 G multiplications a second; memory
   // 12 GB/s. AVX-512 about twice that; the baseline calls a library for each fma.
@@ -257,17 +287,16 @@ double exact_cost_ns(double multiplications, double bytes, DType dtype, Isa isa)
 
 ContractionPlan plan_exact_matmul(const MatmulDescriptor& d, Isa isa) {
   const MicroKernel& kernel = micro_kernel(d.dtype, isa);
-  const bool one_y = d.batch == 1 || d.y_batch_stride == 0;
-  const PanelGrid grid = split_panels(d.batch, d.m, d.n, d.k, kernel,
-                                      !one_y            ? YOperand::own
-                                      : d.y_is_constant ? YOperand::one
-                                                        : YOperand::one_to_pack);
+  const PanelGrid grid = split_panels(d, kernel);
   ContractionPlan plan;
-  if (grid.shares_y) {
-    plan.pack = std::make_shared<PackY>(d, kernel);
+  if (grid.shared != PanelGrid::Shared::none) {
+    const bool of_x = grid.shared == PanelGrid::Shared::x;
+    const std::int64_t across = of_x ? d.batch * d.m : d.n;
+    plan.pack = std::make_shared<PackOperand>(d, kernel, of_x);
+    plan.pack_operand = of_x ? 0 : 1;
     plan.pack_units = ir::ceil_div(d.k, kPackRows);
-    plan.packed_bytes = kernel.packed_y_bytes(d.n, d.k);
-    plan.pack_cost_ns = static_cast<double>(d.n) * static_cast<double>(d.k) * kPackNs;
+    plan.packed_bytes = of_x ? kernel.packed_x_bytes(across, d.k) : kernel.packed_y_bytes(across, d.k);
+    plan.pack_cost_ns = static_cast<double>(across) * static_cast<double>(d.k) * kPackNs;
   }
   plan.body = std::make_shared<ExactMatmul>(d, kernel, grid, isa);
   plan.units = grid.units;

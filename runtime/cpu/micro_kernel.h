@@ -68,11 +68,10 @@ struct MicroKernel {
   /// Elements of the result of pack_y (pack_x): extents rounded up to whole tiles.
   std::int64_t (*packed_y_bytes)(std::int64_t n, std::int64_t k);
   std::int64_t (*packed_x_bytes)(std::int64_t m, std::int64_t k);
-  /// Packs rows [first, last) of the y of a block, all its columns; any threads may pack other rows
-  /// meanwhile.
+  /// Packs what of y (or x) has k in [first, last), all its columns (or rows); any threads may pack other
+  /// parts meanwhile.
   void (*pack_y)(const Block& block, std::int64_t first, std::int64_t last, void* packed);
-  /// Packs the x of a block whole.
-  void (*pack_x)(const Block& block, void* packed);
+  void (*pack_x)(const Block& block, std::int64_t first, std::int64_t last, void* packed);
   /// Scans x of a block.
   Magnitudes (*scan_x)(const Block& block);
 };

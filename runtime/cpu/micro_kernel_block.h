@@ -296,11 +296,14 @@ struct BlockProduct {
       k = end;
     }
   }
-  static void PackX(const Block& b, void* packed) {
-    for (std::int64_t k = 0; k < b.k; k += L::kKBlock) {
-      const std::int64_t depth = least(b.k - k, L::kKBlock);
-      pack_strips<L, L::kRows>(x(b) + k * b.x_k_stride, b.x_m_stride, b.x_k_stride, b.m, depth,
-                               static_cast<T*>(packed) + k * round_up(b.m, L::kRows), depth);
+  static void PackX(const Block& b, std::int64_t first, std::int64_t last, void* packed) {
+    for (std::int64_t k = first; k < last;) {
+      const std::int64_t block = k / L::kKBlock * L::kKBlock, depth = least(b.k - block, L::kKBlock);
+      const std::int64_t end = least(last, block + depth);
+      T* const strips = static_cast<T*>(packed) + block * round_up(b.m, L::kRows);
+      pack_strips<L, L::kRows>(x(b) + k * b.x_k_stride, b.x_m_stride, b.x_k_stride, b.m, end - k,
+                               strips + (k - block) * L::kRows, depth);
+      k = end;
     }
   }
   static Magnitudes ScanX(const Block& b) {

@@ -108,7 +108,7 @@ inline Status run_plan(const ContractionPlan& plan, const void* x, const void* y
                        std::int64_t grain = 1 << 30, int threads = 1) {
   std::vector<std::byte> packed(static_cast<std::size_t>(plan.packed_bytes));
   if (plan.pack != nullptr) {
-    TestContext context(y, packed.data(), nullptr);
+    TestContext context(plan.pack_operand == 0 ? x : y, packed.data(), nullptr);
     for (std::int64_t u = plan.pack_units; u-- > 0;) {  // in any order
       if (Status s = plan.pack->Execute(context, u, u + 1); !s.ok()) return s;
     }

@@ -303,6 +303,47 @@ TEST(ExactMatmul, ASharedYGivesTheSameBits) {
   }
 }
 
+// Panels of columns would each pack all of x.
+TEST(ExactMatmul, AStepBeforePacksASharedX) {
+  MatmulDescriptor d = dense(DType::f32, 1, 128, 768, 768);
+  d.y_is_constant = true;
+  const ContractionPlan plan = plan_exact_matmul(d, host_isa());
+  ASSERT_NE(plan.pack, nullptr);
+  EXPECT_EQ(plan.pack_operand, 0u);
+  EXPECT_EQ(plan.pack->ToString().substr(0, 21), "pack f32 m=128 k=768 ");
+  EXPECT_NE(plan.body->ToString().find(" packed shared x"), std::string::npos);
+  EXPECT_GE(plan.packed_bytes, 4 * 128 * 768);
+  EXPECT_EQ(plan.rows_per_unit, 0);
+  d.m = 8;  // few rows are read in place
+  EXPECT_EQ(plan_exact_matmul(d, host_isa()).pack, nullptr);
+}
+
+TEST(ExactMatmul, ASharedXGivesTheSameBits) {
+  for (const DType dtype : {DType::f32, DType::f64, DType::bf16, DType::i8}) {
+    visit_dtype(dtype, [&]<class T>(T) {
+      if constexpr (!std::is_same_v<T, bool>) {
+        for (const bool transposed : {false, true}) {
+          // A matrix of 70 rows, or of 35 whose columns stand side by side.
+          MatmulDescriptor d = dense(dtype, transposed ? 1 : 2, 35, 397, 1201);
+          d.y_batch_stride = 0;
+          d.y_is_constant = true;
+          if (transposed) std::tie(d.x_k_stride, d.x_m_stride) = std::pair<std::int64_t, std::int64_t>(35, 1);
+          const auto x = random_values<T>(2 * 35 * 1201, 1), y = random_values<T>(1201 * 397, 2);
+          const auto expected = reference_matmul<T>(d, x.data(), y.data());
+          for (const Isa isa : {Isa::baseline, host_isa()}) {
+            const ContractionPlan plan = plan_exact_matmul(d, isa);
+            ASSERT_NE(plan.pack, nullptr) << name(dtype);
+            ASSERT_EQ(plan.pack_operand, 0u) << name(dtype);
+            std::vector<T> out(expected.size());
+            ASSERT_TRUE(run_plan(plan, x.data(), y.data(), out.data(), 3, 2).ok());
+            EXPECT_TRUE(same_bits(expected, out)) << name(dtype) << (transposed ? " transposed" : "");
+          }
+        }
+      }
+    });
+  }
+}
+
 TEST(ExactMatmul, StopsWhenTheRunStops) {
   const ContractionPlan plan = plan_exact_matmul(dense(DType::f32, 1, 4, 4, 4), host_isa());
   float x[16] = {}, out[16] = {};

@@ -54,7 +54,7 @@ class Crew {
   }
   void Run(const ContractionPlan& plan, Context& context) {
     if (plan.pack != nullptr) {
-      Context of_pack(context.pointers[1], context.pointers[3], nullptr, {});
+      Context of_pack(context.pointers[plan.pack_operand], context.pointers[3], nullptr, {});
       Run(*plan.pack, plan.pack_units, of_pack);
     }
     Run(*plan.body, plan.units, context);
