@@ -107,10 +107,18 @@ struct ReductionOf {
   }
 };
 
+/// In what the elements of dtype S are joined: signed integers that wrap have the bits of unsigned ones.
+template <Op op, class S>
+struct Joined : std::type_identity<S> {};
+template <Op op, class S>
+requires(std::is_integral_v<S> && !std::is_same_v<S, bool> && op != Op::reduce_max &&
+         op != Op::reduce_min) struct Joined<op, S> : std::make_unsigned<S> {
+};
+
 template <Op op, TypeRule rule, int t>
 constexpr ReductionLoops reduction_loops() {
   if constexpr (takes(rule, static_cast<DType>(t))) {
-    using R = ReductionOf<op, Storage<t>>;
+    using R = ReductionOf<op, typename Joined<op, Storage<t>>::type>;
     return {&R::Lanes,    &R::JoinLanes, &R::WholeRows, &R::TakeRows,
             &R::StartRow, &R::Join,      &R::Finish,    &R::Empty};
   } else {

@@ -94,7 +94,7 @@ TEST(Bench, ThroughputAndBreakdown) {
 
 TEST(Bench, AProgressBarIsOnlyForTerminals) {
   if (shell("command -v script").code != 0) GTEST_SKIP() << "script(1), which makes a terminal, is not here";
-  const std::string call = "'" LEAT_COMMAND "' bench softmax.leat --size n=4096 -n 400 --tier tiles";
+  const std::string call = "'" LEAT_COMMAND "' bench softmax.leat --size n=4096 -n 40 --tier tiles";
   const Command c = shell("script -qec \"" + call + " > /dev/null\" /dev/null");
   EXPECT_EQ(c.code, 0);
   EXPECT_THAT(c.out, HasSubstr("timing ["));
