@@ -34,7 +34,7 @@ struct HalfConversion {
 
 /// d[i * kW + r] = s[r * row_stride + i] for i in [0, done), r < kW, through 8 x 8 squares (4 x 4 of 64
 /// bits); returns done. A last square that does not fit begins earlier; where kW is less than the square,
-/// stores run over into what is written next.
+/// stores run over into what is written next, but not beyond the end: other threads pack there.
 template <class L>
 struct Transpose {
   template <int kW>
@@ -67,7 +67,14 @@ struct Transpose {
           _mm256_storeu_ps(to + r * kW, _mm256_permute2f128_ps(q[r], q[r + 4], 0x20));
 #pragma GCC unroll 4
         for (int r = 0; r < 4; ++r) {
-          _mm256_storeu_ps(to + (r + 4) * kW, _mm256_permute2f128_ps(q[r], q[r + 4], 0x31));
+          const __m256 row = _mm256_permute2f128_ps(q[r], q[r + 4], 0x31);
+          if (kW < 8 && r == 3) {
+            _mm256_maskstore_ps(
+                to + 7 * kW,
+                _mm256_cmpgt_epi32(_mm256_set1_epi32(kW), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)), row);
+          } else {
+            _mm256_storeu_ps(to + (r + 4) * kW, row);
+          }
         }
       }
     }

@@ -323,12 +323,11 @@ TEST(ExactMatmul, ASharedXGivesTheSameBits) {
     visit_dtype(dtype, [&]<class T>(T) {
       if constexpr (!std::is_same_v<T, bool>) {
         for (const bool transposed : {false, true}) {
-          // A matrix of 70 rows, or of 35 whose columns stand side by side.
-          MatmulDescriptor d = dense(dtype, transposed ? 1 : 2, 35, 397, 1201);
+          MatmulDescriptor d = transposed ? dense(dtype, 1, 70, 197, 521) : dense(dtype, 2, 35, 197, 521);
           d.y_batch_stride = 0;
           d.y_is_constant = true;
-          if (transposed) std::tie(d.x_k_stride, d.x_m_stride) = std::pair<std::int64_t, std::int64_t>(35, 1);
-          const auto x = random_values<T>(2 * 35 * 1201, 1), y = random_values<T>(1201 * 397, 2);
+          if (transposed) std::tie(d.x_k_stride, d.x_m_stride) = std::pair<std::int64_t, std::int64_t>(70, 1);
+          const auto x = random_values<T>(70 * 521, 1), y = random_values<T>(521 * 197, 2);
           const auto expected = reference_matmul<T>(d, x.data(), y.data());
           for (const Isa isa : {Isa::baseline, host_isa()}) {
             const ContractionPlan plan = plan_exact_matmul(d, isa);
