@@ -323,11 +323,11 @@ TEST(ExactMatmul, ASharedXGivesTheSameBits) {
     visit_dtype(dtype, [&]<class T>(T) {
       if constexpr (!std::is_same_v<T, bool>) {
         for (const bool transposed : {false, true}) {
-          MatmulDescriptor d = transposed ? dense(dtype, 1, 70, 197, 521) : dense(dtype, 2, 35, 197, 521);
+          MatmulDescriptor d = transposed ? dense(dtype, 1, 30, 197, 1101) : dense(dtype, 2, 15, 197, 1101);
           d.y_batch_stride = 0;
           d.y_is_constant = true;
-          if (transposed) std::tie(d.x_k_stride, d.x_m_stride) = std::pair<std::int64_t, std::int64_t>(70, 1);
-          const auto x = random_values<T>(70 * 521, 1), y = random_values<T>(521 * 197, 2);
+          if (transposed) std::tie(d.x_k_stride, d.x_m_stride) = std::pair<std::int64_t, std::int64_t>(30, 1);
+          const auto x = random_values<T>(30 * 1101, 1), y = random_values<T>(1101 * 197, 2);
           const auto expected = reference_matmul<T>(d, x.data(), y.data());
           for (const Isa isa : {Isa::baseline, host_isa()}) {
             const ContractionPlan plan = plan_exact_matmul(d, isa);
