@@ -85,7 +85,7 @@ function(leat_multiversion_sources)
   file(GLOB_RECURSE avx2 CONFIGURE_DEPENDS ir/*_avx2.cpp runtime/*_avx2.cpp)
   file(GLOB_RECURSE avx512 CONFIGURE_DEPENDS ir/*_avx512.cpp runtime/*_avx512.cpp)
   # Where speed is not the point, vectors are enough, in half the time.
-  set(level "$<IF:$<CONFIG:Release>,-O3,-O1;-ftree-vectorize;-fvect-cost-model=dynamic>")
+  set(level "$<IF:$<CONFIG:Release>,-O3,-O1;-ftree-vectorize;$<$<CXX_COMPILER_ID:GNU>:-fvect-cost-model=dynamic>>")
   set(loops "${level};-fno-trapping-math;-fno-math-errno")
   set_source_files_properties(${baseline} ${avx2} ${avx512} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)  # other flags
   set_source_files_properties(${baseline} PROPERTIES COMPILE_OPTIONS "${loops}")
