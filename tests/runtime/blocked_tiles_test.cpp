@@ -13,38 +13,11 @@
 namespace leat::runtime::cpu::testing {
 namespace {
 
-struct Case {
-  std::int64_t batch, channels, features, groups;
-  Extents input, kernel, strides, low, high, dilation;
-  bool x_blocked = true, out_blocked = true;
-};
-
-ConvolutionDescriptor describe(const Case& c) {
-  ConvolutionDescriptor d;
-  d.batch = c.batch;
-  d.channels = c.channels;
-  d.out_channels = c.features;
-  d.groups = c.groups;
-  d.input = c.input;
-  d.kernel = c.kernel;
-  d.strides = c.strides;
-  d.low = c.low;
-  d.high = c.high;
-  d.dilation = c.dilation;
-  d.input_dilation.assign(c.input.size(), 1);
-  for (std::size_t i = 0; i < c.input.size(); ++i) {
-    const std::int64_t window = (c.kernel[i] - 1) * c.dilation[i] + 1;
-    d.output.push_back((c.input[i] + c.low[i] + c.high[i] - window) / c.strides[i] + 1);
-  }
-  d.w_is_constant = true;
-  return d;
-}
-
 // With the values `of_x` and `of_w` at some places, unless 0.
-void check(const Case& c, float of_x = 0, float of_w = 0) {
-  const BlockedKernel* const kernel = blocked_kernel(host_isa());
-  if (kernel == nullptr) GTEST_SKIP() << "no tiles for this instruction set";
-  ConvolutionDescriptor d = describe(c);
+void check(const ConvolutionCase& c, float of_x = 0, float of_w = 0) {
+  const BlockedKernel* const kernel = blocked_kernel(isa_of_tiles());
+  if (kernel == nullptr) GTEST_SKIP() << "tiles need AVX2";
+  ConvolutionDescriptor d = describe_convolution(c);
   const Shape x_shape = shape_of(d.batch, d.channels, d.input);
   const Shape out_shape = shape_of(d.batch, d.out_channels, d.output);
   auto x = random_values<float>(static_cast<std::size_t>(x_shape.num_elements()), 1);
@@ -62,7 +35,7 @@ void check(const Case& c, float of_x = 0, float of_w = 0) {
   const std::vector<float> blocked_x = packed(x, x_shape, d.x_block);
   for (const bool constant : {true, false}) {
     d.w_is_constant = constant;
-    const auto plan = plan_blocked_convolution(d, host_isa());
+    const auto plan = plan_blocked_convolution(d, isa_of_tiles());
     ASSERT_TRUE(plan.has_value());
     SCOPED_TRACE(plan->body->ToString());
     EXPECT_EQ(plan->engine, "tiles");
@@ -148,7 +121,7 @@ TEST(BlockedTiles, WhatIsAbsentIsNotMultiplied) {
   const float infinity = std::numeric_limits<float>::infinity();
   const float least = std::numeric_limits<float>::denorm_min();
   for (const std::int64_t groups : {1, 16}) {
-    const Case c{1, 16, 16, groups, {6, 5}, {3, 3}, kOnes, kOnes, kOnes, kOnes};
+    const ConvolutionCase c{1, 16, 16, groups, {6, 5}, {3, 3}, kOnes, kOnes, kOnes, kOnes};
     check(c, 0, infinity);
     check(c, least, -least);  // products that round to -0
     check(c, std::numeric_limits<float>::quiet_NaN(), 0);
@@ -156,14 +129,14 @@ TEST(BlockedTiles, WhatIsAbsentIsNotMultiplied) {
 }
 
 TEST(BlockedTiles, WhatTheyDoNotTake) {
-  const Isa isa = host_isa();
+  const Isa isa = isa_of_tiles();
   const BlockedKernel* const kernel = blocked_kernel(isa);
   EXPECT_EQ(kernel != nullptr, isa == Isa::avx2);
   EXPECT_EQ(blocked_kernel(Isa::baseline), nullptr);
   if (kernel == nullptr) return;
-  const Case good{1, 16, 16, 1, {6, 6}, {3, 3}, kOnes, kOnes, kOnes, kOnes};
+  const ConvolutionCase good{1, 16, 16, 1, {6, 6}, {3, 3}, kOnes, kOnes, kOnes, kOnes};
   const auto taken = [&](const auto& change) {
-    ConvolutionDescriptor d = describe(good);
+    ConvolutionDescriptor d = describe_convolution(good);
     d.x_block = d.out_block = kernel->lanes;
     change(d);
     return plan_blocked_convolution(d, isa).has_value();

@@ -28,20 +28,10 @@ struct Case {
 
 ConvolutionDescriptor describe(const Case& c, std::int64_t block) {
   const std::size_t rank = c.input.size();
-  ConvolutionDescriptor d;
-  d.batch = c.batch;
-  d.channels = c.channels;
-  d.out_channels = c.features;
-  d.groups = c.groups;
-  d.input = c.input;
-  d.kernel.assign(rank, c.kernel);
-  d.strides.assign(rank, c.stride);
-  d.low.assign(rank, c.kernel / 2);
-  d.high = d.low;
-  d.dilation.assign(rank, 1);
-  d.input_dilation.assign(rank, 1);
-  for (const std::int64_t e : c.input) d.output.push_back((e + 2 * (c.kernel / 2) - c.kernel) / c.stride + 1);
-  d.w_is_constant = true;
+  const auto all = [&](std::int64_t extent) { return Extents(rank, extent); };
+  ConvolutionDescriptor d =
+      describe_convolution({c.batch, c.channels, c.features, c.groups, c.input, all(c.kernel), all(c.stride),
+                            all(c.kernel / 2), all(c.kernel / 2), all(1)});
   d.x_block = c.x_blocked ? block : 0;
   d.out_block = block;
   return d;
@@ -72,8 +62,8 @@ std::vector<float> spread(const std::vector<float>& channels, std::int64_t block
 
 // The sums, numbers and elements take turns at being zeros of both signs, infinite and NaN if `special`.
 void check(const Case& c, TileEpilogue epilogue, bool special = false) {
-  const BlockedKernel* const kernel = blocked_kernel(host_isa());
-  if (kernel == nullptr) GTEST_SKIP() << "no tiles for this instruction set";
+  const BlockedKernel* const kernel = blocked_kernel(isa_of_tiles());
+  if (kernel == nullptr) GTEST_SKIP() << "tiles need AVX2";
   const ConvolutionDescriptor d = describe(c, kernel->lanes);
   const Shape out_shape = shape_of(d.batch, d.out_channels, d.output);
   const auto elements = static_cast<std::size_t>(out_shape.num_elements());
@@ -116,7 +106,7 @@ void check(const Case& c, TileEpilogue epilogue, bool special = false) {
   array = packed(array, out_shape, d.out_block);
   channel = spread(channel, kernel->lanes, step);
 
-  const auto plan = plan_blocked_convolution(d, host_isa());
+  const auto plan = plan_blocked_convolution(d, isa_of_tiles());
   ASSERT_TRUE(plan.has_value());
   const auto body = static_cast<const TiledConvolution&>(*plan->body).With(epilogue);
   SCOPED_TRACE(body->ToString());

@@ -10,7 +10,7 @@ namespace leat::onnx {
 namespace {
 
 constexpr double kTau = 2 * std::numbers::pi;
-constexpr std::int64_t kLongest = 8192;  // the matrix is this squared
+constexpr std::int64_t kLongest = 8192;  // the matrix is this squared, where max_constant_bytes allow it
 
 // sum of coefficients[k] * cos(2 pi k n / N).
 Results window(Call& c, const std::vector<double>& coefficients) {
