@@ -139,13 +139,32 @@ std::optional<Pipeline> make_pipeline(const ConvolutionDescriptor& d, dnnl::memo
   Extents dilates;
   for (const std::int64_t dilation : d.dilation) dilates.push_back(dilation - 1);
 
-  const dnnl::convolution_forward::desc desc(
-      dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,
-      any_image_desc(images, channels, d.input, type), {w_dims, type, dnnl::memory::format_tag::any},
-      any_image_desc(images, features, d.output, type), d.strides, dilates, d.low, d.high);
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  const dnnl::convolution_forward::primitive_desc primitive(desc, attributes, onednn_engine());
+  using Primitive = dnnl::convolution_forward::primitive_desc;
+  const auto primitive_for = [&](const dnnl::memory::desc& x, const dnnl::memory::desc& out) {
+    const dnnl::convolution_forward::desc desc(
+        dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, x,
+        {w_dims, type, dnnl::memory::format_tag::any}, out, d.strides, dilates, d.low, d.high);
+    return Primitive(desc, attributes, onednn_engine());
+  };
+  // Left to choose, the library takes kernels on AVX-512 that want channels last; blocks stay as they are
+  // where it has kernels for them.
+  const auto desc_of = [&](std::int64_t part_channels, const std::vector<std::int64_t>& extents,
+                           std::int64_t block) {
+    return block > 0 ? blocked_image_desc(images, part_channels, extents, block, type)
+                     : any_image_desc(images, part_channels, extents, type);
+  };
+  const Primitive primitive = [&] {
+    try {
+      const Primitive given =
+          primitive_for(desc_of(channels, d.input, d.x_block), desc_of(features, d.output, d.out_block));
+      if (std::string_view(given.impl_info_str()).find("ref") == std::string_view::npos) return given;
+    } catch (const dnnl::error&) {  // none at all
+    }
+    return primitive_for(any_image_desc(images, channels, d.input, type),
+                         any_image_desc(images, features, d.output, type));
+  }();
   return Pipeline::Make(
       primitive,
       {image(channels, d.channels, d.input, d.x_block), dnnl::memory::desc(w_dims, type, w_strides),
@@ -305,8 +324,8 @@ std::optional<ContractionPlan> plan_onednn_convolution(const ConvolutionDescript
         pipelines.push_back(std::move(*p));
       }
     }
-  } catch (const dnnl::error&) {
-    return std::nullopt;  // no implementation for these shapes
+  } catch (const std::exception&) {  // not only the library's: it has no memory for code of extreme shapes
+    return std::nullopt;             // no implementation for these shapes
   }
   // All chunks of a part share the packed weights, so they must agree on their layout.
   const std::size_t per_chunk = all % cut.part != 0 ? 2 : 1;
