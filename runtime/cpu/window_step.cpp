@@ -1,6 +1,7 @@
 // reduce_window, as ir/interpret_window.cpp defines it. A unit is one row of the result along the last
 // windowed dimension: the window's positions are taken in row-major order, each for the whole row at once, so
-// the bounds are found once per position and the inner loop runs over neighbours.
+// the bounds are found once per position and the inner loop runs over neighbours. Maxima and minima do not
+// depend on the order, so there each place of the row is taken over the other dimensions first.
 #include <cstring>
 
 #include "ir/scalar_arithmetic.h"
@@ -89,6 +90,14 @@ class WindowStep final : public NodeStep {
     const std::int64_t width = row_.results * inner_;
     const auto row = std::make_unique<A[]>(static_cast<std::size_t>(width));
     const auto gathered = std::make_unique<T[]>(static_cast<std::size_t>(width));
+    // Of each place of x along the row.
+    const bool places_first = op != ir::Op::reduce_sum && row_.window > 1 && !slides_.empty();
+    const std::int64_t across = row_.extent * inner_;
+    const auto places = std::make_unique<A[]>(static_cast<std::size_t>(across));
+    const auto of_places = std::make_unique<T[]>(static_cast<std::size_t>(across));
+    const auto slide_row = [&](const T* x) {
+      for (std::int64_t k = 0; k < row_.window; ++k) TakePosition(x, k, loops, row.get(), gathered.get());
+    };
     const std::size_t rank = slides_.size();
     ir::Strides o(rank), w(rank), first(rank), past(rank);
     for (std::int64_t u = begin; u < end; ++u) {
@@ -103,15 +112,24 @@ class WindowStep final : public NodeStep {
       }
       const T* plane = In<T>(context, 0) + rest * plane_;
       std::fill_n(row.get(), width, start);
+      if (places_first) std::fill_n(places.get(), across, start);
       while (any) {
         const T* x = plane;
         for (std::size_t d = 0; d < rank; ++d) {
           x += (o[d] * slides_[d].stride - slides_[d].low + w[d] * slides_[d].dilation) * slides_[d].x_step;
         }
-        for (std::int64_t k = 0; k < row_.window; ++k) TakePosition(x, k, loops, row.get(), gathered.get());
+        if (places_first) {
+          loops.take_rows(places.get(), x, 1, across);
+        } else {
+          slide_row(x);
+        }
         std::size_t d = rank;
         while (d > 0 && ++w[d - 1] == past[d - 1]) --d, w[d] = first[d];
         if (d == 0) break;
+      }
+      if (any && places_first) {
+        loops.finish(of_places.get(), places.get(), across);
+        slide_row(of_places.get());
       }
       T* y = Out<T>(context, 0) + u * width;
       loops.finish(y, row.get(), width);
