@@ -40,7 +40,7 @@ class BlockedConvolution final : public TiledConvolution {
     channels_ = depthwise_ ? 1 : d.channels;  // that a sum goes over
     in_plane_ = dims_[0].input * dims_[1].input;
     out_plane_ = dims_[0].output * dims_[1].output;
-    blocks_ = d.out_channels / kernel.lanes;
+    blocks_ = ir::ceil_div(d.out_channels, kernel.lanes);
     // Small planes one after another in one go, as long as they stay in the L1 cache.
     constexpr std::int64_t kPlanesBytes = 24 << 10;
     const std::int64_t planes = (in_plane_ + out_plane_) * kernel.lanes * 4;
@@ -59,7 +59,10 @@ class BlockedConvolution final : public TiledConvolution {
     return cut_.extent * (dims_[0].output > 1 ? dims_[1].output : 1) *
            std::max<std::int64_t>(1, d_.out_block);
   }
-  std::int64_t rows_per_unit() const { return cut_.blocks * (d_.out_block > 0 ? 1 : kernel_.lanes); }
+  std::int64_t rows_per_unit() const {
+    if (d_.out_block > 0) return cut_.blocks;
+    return std::min(cut_.blocks * kernel_.lanes, d_.out_channels);
+  }
 
   Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override {
     try {
@@ -136,7 +139,7 @@ class BlockedConvolution final : public TiledConvolution {
         Sums(t, w, of_block, scratch.weights, block, count, region);
       }
       for (std::int64_t b = 0; b < count && results > 0; ++b) {
-        transpose(scratch.result + b * t.out_block, kernel_.lanes, positions, kernel_.lanes,
+        transpose(scratch.result + b * t.out_block, kernel_.lanes, positions, Present(block + b),
                   out + (block + b) * kernel_.lanes * out_plane_ + first, out_plane_);
       }
     }
@@ -198,9 +201,9 @@ class BlockedConvolution final : public TiledConvolution {
       t.resume = c > 0;
       t.w = packed != nullptr ? packed + c * t.w_channel : Pack(w, block, count, c, channels, scratch);
       if (packed != nullptr) {
-        const std::int64_t weights = channels * t.w_channel;
+        const std::int64_t weights = channels * t.w_channel, rounds = Rounds(t);
         t.ahead = reinterpret_cast<std::uintptr_t>(t.w) + static_cast<std::uintptr_t>(weights * 4);
-        t.lines_ahead = weights * 4 / kCacheLine / tiles;
+        t.lines_ahead = (weights * 4 / kCacheLine + tiles * rounds / 2) / (tiles * rounds);
       }
       Tiles(t, static_cast<std::size_t>(count), region, c + channels == channels_ ? End() : TileEnd::sums);
       t.x += t.outer * t.x_outer;
@@ -263,16 +266,20 @@ class BlockedConvolution final : public TiledConvolution {
     }
   }
 
+  /// In which a tile asks for weights.
+  std::int64_t Rounds(const BlockedTiles& t) const { return t.outer * (taps_ == 1 ? 1 : t.inner); }
+
   /// Tiles of two sizes that differ by one: small ones have too few sums for the latency of an fma.
-  static void RunLines(BlockedTiles& t, const BlockedKernel::Row& functions, std::int64_t length,
-                       std::int64_t most) {
+  void RunLines(BlockedTiles& t, const BlockedKernel::Row& functions, std::int64_t length,
+                std::int64_t most) const {
+    const std::int64_t rounds = Rounds(t);
     const std::int64_t tiles = ir::ceil_div(length, most), size = ir::ceil_div(length, tiles);
     const auto run = [&](std::int64_t count, std::int64_t positions) {
       t.count = count;
       functions[positions - 1](t);
       t.x += count * positions * t.x_step;
       t.out += count * positions * t.out_step;
-      t.ahead += static_cast<std::uintptr_t>(t.lines * count * t.lines_ahead * kCacheLine);
+      t.ahead += static_cast<std::uintptr_t>(t.lines * count * rounds * t.lines_ahead * kCacheLine);
     };
     const std::int64_t large = length - tiles * (size - 1);
     run(large, size);
@@ -282,8 +289,13 @@ class BlockedConvolution final : public TiledConvolution {
   /// Elements of x from one position to the next.
   std::int64_t Position() const { return d_.x_block > 0 ? kernel_.lanes : 1; }
   std::int64_t WeightsOfBlock() const { return channels_ * taps_ * kernel_.lanes; }
+  /// Channels of a block of a dense result: the last one may have fewer.
+  std::int64_t Present(std::int64_t block) const {
+    return std::min(kernel_.lanes, d_.out_channels - block * kernel_.lanes);
+  }
 
-  /// At `to`: weights of `blocks` blocks from `block` on, of some channels.
+  /// At `to`: weights of `blocks` blocks from `block` on, of some channels; 0 of output channels that are
+  /// absent.
   const float* Pack(const float* w, std::int64_t block, std::int64_t blocks, std::int64_t first_channel,
                     std::int64_t channels, float* to) const {
     // Those of a depthwise convolution stand block after block.
@@ -292,8 +304,10 @@ class BlockedConvolution final : public TiledConvolution {
     float* place = to;
     for (std::int64_t b = 0; b < blocks; b += together) {
       const float* from = w + (block + b) * kernel_.lanes * of_output + first_channel * taps_;
-      for (std::int64_t k = 0; k < channels * taps_; ++k) {
-        for (std::int64_t lane = 0; lane < lanes; ++lane) *place++ = from[lane * of_output + k];
+      const std::int64_t present = std::min(lanes, d_.out_channels - (block + b) * kernel_.lanes);
+      for (std::int64_t k = 0; k < channels * taps_; ++k, place += lanes) {
+        for (std::int64_t lane = 0; lane < present; ++lane) place[lane] = from[lane * of_output + k];
+        std::fill(place + present, place + lanes, 0.0f);
       }
     }
     return to;
@@ -327,8 +341,8 @@ class BlockedConvolution final : public TiledConvolution {
 bool takes(const ConvolutionDescriptor& d, const BlockedKernel& kernel) {
   const bool depthwise = d.groups > 1;
   bool good = d.dtype == DType::f32 && d.input.size() <= 2 &&
-              (d.out_block == 0 || d.out_block == kernel.lanes) && (d.x_block > 0 || d.out_block > 0) &&
-              d.out_channels % kernel.lanes == 0 && (d.x_block == 0 || d.x_block == kernel.lanes) &&
+              (d.out_block == 0 || (d.out_block == kernel.lanes && d.out_channels % kernel.lanes == 0)) &&
+              (d.x_block > 0 || d.out_block > 0) && (d.x_block == 0 || d.x_block == kernel.lanes) &&
               (d.x_block == 0 || d.channels % kernel.lanes == 0) && d.batch > 0 && d.channels > 0 &&
               d.out_channels > 0 && ir::product(d.input) > 0 && ir::product(d.output) > 0 &&
               ir::product(d.kernel) > 0;
@@ -351,7 +365,14 @@ std::string TileEpilogue::ToString() const {
   return text.empty() ? text : text.substr(1);
 }
 
-const BlockedKernel* blocked_kernel(Isa isa) { return isa == Isa::avx2 ? &blocked_kernel_avx2() : nullptr; }
+const BlockedKernel* blocked_kernel(Isa isa) {
+  switch (isa) {
+    case Isa::baseline: return nullptr;
+    case Isa::avx2: return &blocked_kernel_avx2();
+    case Isa::avx512: return &blocked_kernel_avx512();
+  }
+  __builtin_unreachable();
+}
 
 std::optional<ContractionPlan> plan_blocked_convolution(const ConvolutionDescriptor& d, Isa isa) {
   const BlockedKernel* const kernel = blocked_kernel(isa);

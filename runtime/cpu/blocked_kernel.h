@@ -47,13 +47,14 @@ struct BlockedTiles {
   std::int64_t out_step = 0, out_block = 0;
   bool resume = false;  // the sums go on from what is in out
   TileFinish finish;    // of the ends that finish
-  /// Cache lines that each tile asks for, from the address on, while it computes.
+  /// Cache lines that are asked for, from the address on, in each round of the loop over channels: over
+  /// `outer` for kernels of one position on blocked arrays, else over all of them.
   std::uintptr_t ahead = 0;
   std::int64_t lines_ahead = 0;
 };
 
 struct BlockedKernel {
-  static constexpr int kMostBlocks = 4, kMostPositions = 8;
+  static constexpr int kMostBlocks = 4, kMostPositions = 12;
   using Function = void (*)(const BlockedTiles& tiles);
   using Row = Function[kMostPositions];  // by positions - 1; null where the tile would be larger
 
@@ -73,5 +74,6 @@ struct BlockedKernel {
 /// Null where there is none for the instruction set. REQUIRES: the CPU runs it.
 const BlockedKernel* blocked_kernel(Isa isa);
 const BlockedKernel& blocked_kernel_avx2();
+const BlockedKernel& blocked_kernel_avx512();
 
 }  // namespace leat::runtime::cpu

@@ -9,6 +9,7 @@ namespace avx2 {
 struct BlockedLanes {
   using V = __m256;
   static constexpr int kLanes = 8;
+  static constexpr int kPositions[BlockedKernel::kMostBlocks] = {8, 6, 4, 3}, kDepthwisePositions = 8;
   static V zero() { return _mm256_setzero_ps(); }
   static V set(float a) { return _mm256_set1_ps(a); }
   static V load(const float* p) { return _mm256_loadu_ps(p); }
@@ -20,26 +21,10 @@ struct BlockedLanes {
   static V min(V a, V b) { return _mm256_min_ps(a, b); }
 };
 
-template <TileEnd kEnd>
-void fill(BlockedKernel& k) {
-  fill_blocked<BlockedLanes, kEnd, 1>(k, std::make_integer_sequence<int, 8>());
-  fill_blocked<BlockedLanes, kEnd, 2>(k, std::make_integer_sequence<int, 6>());
-  fill_blocked<BlockedLanes, kEnd, 3>(k, std::make_integer_sequence<int, 4>());
-  fill_blocked<BlockedLanes, kEnd, 4>(k, std::make_integer_sequence<int, 3>());
-  fill_depthwise<BlockedLanes, kEnd>(k, std::make_integer_sequence<int, 8>());
-}
-
 }  // namespace avx2
 
 const BlockedKernel& blocked_kernel_avx2() {
-  static const BlockedKernel kernel = [] {
-    BlockedKernel k{};
-    k.lanes = avx2::BlockedLanes::kLanes;
-    avx2::fill<TileEnd::sums>(k);
-    avx2::fill<TileEnd::finished>(k);
-    avx2::fill<TileEnd::finished_with_array>(k);
-    return k;
-  }();
+  static const BlockedKernel kernel = make_blocked_kernel<avx2::BlockedLanes>();
   return kernel;
 }
 

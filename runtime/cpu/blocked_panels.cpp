@@ -43,7 +43,7 @@ PanelCut cut_panels(const ConvolutionDescriptor& d, const std::array<BlockedDime
                          kLeastPositions = 48;
   constexpr double kPanelMultiplications = 5e5, kPanelBytes = 128 << 10;
   const bool depthwise = d.groups > 1, lines = dims[0].output > 1;
-  const std::int64_t all = d.out_channels / kernel.lanes,
+  const std::int64_t all = ir::ceil_div(d.out_channels, kernel.lanes),
                      together = depthwise ? 1 : BlockedKernel::kMostBlocks;
   const std::int64_t inputs = ir::product(d.input) * 4, outputs = ir::product(d.output) * 4;  // bytes
   const double images = static_cast<double>(d.batch * d.out_channels);
@@ -66,7 +66,7 @@ PanelCut cut_panels(const ConvolutionDescriptor& d, const std::array<BlockedDime
   const std::int64_t groups = std::min(ir::ceil_div(all, together), ir::ceil_div(per_image, cut.parts));
   cut.blocks = std::min(all, ir::ceil_div(ir::ceil_div(all, groups), together) * together);
   // Groups of several images are of one size, so that an epilogue can follow.
-  if (d.batch > 1 && all % cut.blocks != 0) cut.blocks = all;
+  if (d.batch > 1 && d.out_channels % (cut.blocks * kernel.lanes) != 0) cut.blocks = all;
   cut.groups = ir::ceil_div(all, cut.blocks);
   if (cut.groups * cut.parts < per_image) cut_positions(ir::ceil_div(per_image, cut.groups));
   return cut;

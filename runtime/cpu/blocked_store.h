@@ -20,7 +20,7 @@ template <class L, bool kArray, int kBlocks, int kPositions>
   for (int b = 0; b < kBlocks; ++b) {
     const float* const channel = f.channel + b * f.channel_step;
     const float* const array_channel = kArray ? f.array_channel + b * f.array_channel_step : nullptr;
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int p = 0; p < kPositions; ++p) {
       const std::int64_t at = b * t.out_block + p * t.out_step;
       V v = L::add(sums[b][p], L::load(channel));
@@ -39,7 +39,7 @@ template <class L, TileEnd kEnd, int kBlocks, int kPositions>
   }
 #pragma GCC unroll 4
   for (int b = 0; b < kBlocks; ++b) {
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int p = 0; p < kPositions; ++p) L::store(out + b * t.out_block + p * t.out_step, sums[b][p]);
   }
 }

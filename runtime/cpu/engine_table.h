@@ -29,16 +29,19 @@ struct EngineRow {
 ///   8: 0.07 | 16: 0.17 | 32: 0.45 | 64: 0.92 | 256: 1.12 | 1000: 1.13 | 2048: 1.25
 ///   1 x 1024 x 1024: 1.35 | 32 x 1024 x 1024: 0.69 | 1024 x 1 x 1024: 3.3 (both times from memory or L3)
 /// so there is no row for it: bits that no library decides are worth the rest.
-/// Zen 4, AVX-512, f32 matmul (a JIT kernel of the same tile against oneDNN, us):
-///   8: 0.02 against 0.64 | 16: 0.09 / 0.72 | 32: 0.89 / 1.37 | 64: 6.4 / 5.5
-/// With few rows oneDNN could not be cut into panels there without changing bits.
+/// Sapphire Rapids class (AVX-512, 2 MB of second-level cache), the same, constant y / any y:
+///   64: 0.94, 0.95 | 128: 1.14, 1.15 | 256: 1.08, 0.96 | 512: 1.03, 1.01 | 1000: 1.05, 1.06 | 2048: 1.07, 0.91
+///   128 x 768 x 768: 1.16, 1.13 | 128 x 3072 x 768: 1.09, 0.43 | 128 x 768 x 3072: 1.20, 0.96
+///   1024 x 768 x 768: 1.06, 1.33 | 1024 x 3072 x 768: 1.06, 0.36 | 1024 x 768 x 3072: 1.08, 0.76
+/// oneDNN cannot be cut into panels of columns there without changing bits: BERT's 128 rows were one panel, and
+/// the model took 150 ms on two threads with oneDNN, 91 without (least of three runs each).
 /// Zen 3, AVX2, f32 convolution, one image, constant weights, reorders included (channels, extent, kernel):
 ///   3>64 224 7x7/2: 2.6 | 64 56 3x3: 1.5 | 128 28 3x3: 1.2 | 256 14 3x3: 1.2 | 512 7 3x3: 1.5
 ///   8 8 3x3: 1.8 | 16 16 3x3: 2.1 | 64>256 56 1x1: 0.85 | 1024>256 14 1x1: 0.86
 /// so there it takes all but kernels of one position. bf16 has oneDNN kernels on AVX-512 only.
 ///
 /// A convolution whose x or result is in blocks goes to the tiles of blocked_convolution.cpp before this
-/// table is asked, where they take it (f32 on AVX2, one group or depthwise). Zen 3, blocks in and out, one
+/// table is asked, where they take it (f32, one group or depthwise). Zen 3, blocks in and out, one
 /// thread, G multiplications a second of the tiles / of oneDNN:
 ///   64 56 3x3: 38 / 44 | 128 28 3x3: 40 / 41 | 256 14 3x3: 45 / 44 | 512 7 3x3: 31 / 34
 ///   3>64 224 7x7/2: 46 / 46 | 128 56 3x3/2: 47 / 40 | 512 14 3x3/2: 31 / 34 | 64>256 56 1x1: 47 / 45
@@ -48,7 +51,6 @@ struct EngineRow {
 /// On average level; in whole models, where operands come from afar, ResNet-50 on one thread took 109 ms with
 /// oneDNN's kernels and 103 with the tiles (least of 20 and 40 runs), whose bits no library decides.
 inline constexpr EngineRow kOneDnnRows[] = {
-    {Contraction::matmul, DType::f32, Isa::avx512, 64, 0, 64.0 * 64 * 64},
     {Contraction::matmul, DType::bf16, Isa::avx512, 64, 0, 32.0 * 32 * 32},
     {Contraction::convolution, DType::f32, Isa::avx2, 1, 2, 0},
     {Contraction::convolution, DType::f32, Isa::avx512, 1, 0, 0},

@@ -79,23 +79,23 @@ TEST(AttachEpilogues, EpiloguesOfAProgramThatIsUsedAgainGetMachineCodeToo) {
 // The planes of a convolution's blocks are cut into parts, and so is what follows on each.
 TEST(AttachEpilogues, PanelsThatArePartsOfPlanes) {
   if (runtime::cpu::blocked_kernel(runtime::cpu::host_isa()) == nullptr) {
-    GTEST_SKIP() << "no tiles for this instruction set";
+    GTEST_SKIP() << "tiles need AVX2";
   }
   CompileOptions options = testing::exact_options();
   options.exact_contractions = false;  // tiles have the interpreter's bits anyway
   for (const char* const batch : {"1", "3"}) {
     std::string text =
-        "%x: f32[N,16,41,40]\n%w: f32[32,16,3,3]\n%v: f32[40,32,1,1]\n%b: f32[40]\n"
+        "%x: f32[N,16,41,40]\n%w: f32[32,16,3,3]\n%v: f32[48,32,1,1]\n%b: f32[48]\n"
         "%p = convolution %x %w {strides=[1, 1], low=[1, 1], high=[1, 1], input_dilation=[1, 1], "
         "dilation=[1, 1], groups=1}\n"
         "%r = tanh %p\n"
         "%q = convolution %r %v {strides=[1, 1], low=[0, 0], high=[0, 0], input_dilation=[1, 1], "
         "dilation=[1, 1], groups=1}\n"
-        "%bq = broadcast %b {dims=[1]} : f32[N,40,41,40]\n%s = add %q %bq\n"
+        "%bq = broadcast %b {dims=[1]} : f32[N,48,41,40]\n%s = add %q %bq\n"
         "%t = tanh %s\n"
         "%u = convolution %t %y {strides=[1, 1], low=[1, 1], high=[1, 1], input_dilation=[1, 1], "
-        "dilation=[1, 1], groups=40}\n";
-    text.insert(0, "%y: f32[40,1,3,3]\n");
+        "dilation=[1, 1], groups=48}\n";
+    text.insert(0, "%y: f32[48,1,3,3]\n");
     for (std::size_t at = 0; (at = text.find('N', at)) != std::string::npos;) text.replace(at, 1, batch);
     const auto program = testing::check_program(testing::parse(text), options);
     ASSERT_NE(program, nullptr);
@@ -112,27 +112,27 @@ TEST(AttachEpilogues, PanelsThatArePartsOfPlanes) {
 // What a convolution on tiles does itself while its sums are in registers, and what it leaves to a kernel.
 TEST(AttachEpilogues, ConvolutionsOnTilesFinishTheirSums) {
   if (runtime::cpu::blocked_kernel(runtime::cpu::host_isa()) == nullptr) {
-    GTEST_SKIP() << "no tiles for this instruction set";
+    GTEST_SKIP() << "tiles need AVX2";
   }
   const std::string attributes = "input_dilation=[1, 1], dilation=[1, 1], groups=1}\n";
   const std::string begin =
-      "%x: f32[N,16,21,20]\n%w: f32[32,16,3,3]\n%v: f32[40,32,1,1]\n%u: f32[40,32,1,1]\n%b: f32[40]\n"
+      "%x: f32[N,16,21,20]\n%w: f32[32,16,3,3]\n%v: f32[48,32,1,1]\n%u: f32[48,32,1,1]\n%b: f32[48]\n"
       "%a = convolution %x %w {strides=[1, 1], low=[1, 1], high=[1, 1], " +
       attributes + "%t = tanh %a\n%p = convolution %t %v {strides=[1, 1], low=[0, 0], high=[0, 0], " +
       attributes;
   const std::string shortcut =
       "%q = convolution %t %u {strides=[1, 1], low=[0, 0], high=[0, 0], " + attributes;
   const std::string end =
-      "%y: f32[8,40,3,3]\n%l = convolution %r %y {strides=[2, 2], low=[1, 1], high=[1, 1], " + attributes;
+      "%y: f32[8,48,3,3]\n%l = convolution %r %y {strides=[2, 2], low=[1, 1], high=[1, 1], " + attributes;
   const std::string constant = [] {
     std::string text = "%c = constant {value=[";
-    for (int i = 0; i < 40; ++i) text += (i > 0 ? ", " : "") + std::to_string(i) + ".5";
-    return text + "]} : f32[40]\n%cc = broadcast %c {dims=[1]} : f32[N,40,21,20]\n";
+    for (int i = 0; i < 48; ++i) text += (i > 0 ? ", " : "") + std::to_string(i) + ".5";
+    return text + "]} : f32[48]\n%cc = broadcast %c {dims=[1]} : f32[N,48,21,20]\n";
   }();
-  const std::string bias = "%bb = broadcast %b {dims=[1]} : f32[N,40,21,20]\n";
+  const std::string bias = "%bb = broadcast %b {dims=[1]} : f32[N,48,21,20]\n";
   const auto number = [](const std::string& name, const std::string& value) {
     return "%" + name + "0 = constant {value=" + value + "} : f32[]\n%" + name + " = broadcast %" + name +
-           "0 {dims=[]} : f32[N,40,21,20]\n";
+           "0 {dims=[]} : f32[N,48,21,20]\n";
   };
   struct Tail {
     std::string text;

@@ -31,14 +31,28 @@ inline std::vector<float> packed(const std::vector<float>& dense, const Shape& s
   return blocked;
 }
 
-/// The widest instruction set of this CPU that has tiles, or the baseline.
-inline Isa isa_of_tiles() { return host_isa() == Isa::baseline ? Isa::baseline : Isa::avx2; }
+/// The instruction sets of this CPU that have tiles.
+inline std::vector<Isa> isas_of_tiles() {
+  std::vector<Isa> isas;
+  for (const Isa isa : {Isa::avx2, Isa::avx512}) {
+    if (isa <= host_isa()) isas.push_back(isa);
+  }
+  return isas;
+}
 
 struct ConvolutionCase {
   std::int64_t batch, channels, features, groups;
   Extents input, kernel, strides, low, high, dilation;
   bool x_blocked = true, out_blocked = true;
 };
+
+/// The same in as many blocks of `lanes` channels as it has of 8; dense arrays keep their channels.
+inline ConvolutionCase in_blocks_of(std::int64_t lanes, ConvolutionCase c) {
+  if (c.x_blocked) c.channels *= lanes / 8;
+  if (c.out_blocked || c.groups > 1) c.features *= lanes / 8;
+  if (c.groups > 1) c.groups *= lanes / 8;
+  return c;
+}
 
 inline ConvolutionDescriptor describe_convolution(const ConvolutionCase& c) {
   ConvolutionDescriptor d;

@@ -14,9 +14,9 @@ namespace leat::runtime::cpu::testing {
 namespace {
 
 // With the values `of_x` and `of_w` at some places, unless 0.
-void check(const ConvolutionCase& c, float of_x = 0, float of_w = 0) {
-  const BlockedKernel* const kernel = blocked_kernel(isa_of_tiles());
-  if (kernel == nullptr) GTEST_SKIP() << "tiles need AVX2";
+void check(Isa isa, const ConvolutionCase& of_eights, float of_x, float of_w) {
+  const BlockedKernel* const kernel = blocked_kernel(isa);
+  const ConvolutionCase c = in_blocks_of(kernel->lanes, of_eights);
   ConvolutionDescriptor d = describe_convolution(c);
   const Shape x_shape = shape_of(d.batch, d.channels, d.input);
   const Shape out_shape = shape_of(d.batch, d.out_channels, d.output);
@@ -27,7 +27,7 @@ void check(const ConvolutionCase& c, float of_x = 0, float of_w = 0) {
   for (std::size_t i = 0; of_w != 0 && i < w.size(); i += 2) w[i] = of_w;
   std::vector<float> expected(static_cast<std::size_t>(out_shape.num_elements()));
   // The engine of dense arrays, which is compared with plain loops in convolution_test.cpp.
-  ASSERT_TRUE(run_plan(plan_exact_convolution(d, Isa::baseline), x.data(), w.data(), expected.data()).ok());
+  ASSERT_TRUE(run_plan(plan_exact_convolution(d, isa), x.data(), w.data(), expected.data()).ok());
   const std::int64_t block = c.out_blocked ? kernel->lanes : 0;
   expected = packed(expected, out_shape, block);
   d.x_block = c.x_blocked ? kernel->lanes : 0;
@@ -35,7 +35,7 @@ void check(const ConvolutionCase& c, float of_x = 0, float of_w = 0) {
   const std::vector<float> blocked_x = packed(x, x_shape, d.x_block);
   for (const bool constant : {true, false}) {
     d.w_is_constant = constant;
-    const auto plan = plan_blocked_convolution(d, isa_of_tiles());
+    const auto plan = plan_blocked_convolution(d, isa);
     ASSERT_TRUE(plan.has_value());
     SCOPED_TRACE(plan->body->ToString());
     EXPECT_EQ(plan->engine, "tiles");
@@ -65,6 +65,11 @@ void check(const ConvolutionCase& c, float of_x = 0, float of_w = 0) {
       for (const float v : got) ASSERT_EQ(v, 3);
     }
   }
+}
+
+void check(const ConvolutionCase& of_eights, float of_x = 0, float of_w = 0) {
+  if (isas_of_tiles().empty()) GTEST_SKIP() << "tiles need AVX2";
+  for (const Isa isa : isas_of_tiles()) check(isa, of_eights, of_x, of_w);
 }
 
 const Extents kOnes{1, 1}, kNone{0, 0};
@@ -110,6 +115,17 @@ TEST(BlockedTiles, DenseResults) {
   check({1, 48, 48, 48, {40, 41}, {3, 3}, {2, 1}, kOnes, kOnes, kOnes, true, false});
 }
 
+TEST(BlockedTiles, DenseResultsWhoseLastBlockIsNotWhole) {
+  for (const std::int64_t features : {1, 7, 12, 15, 17, 24, 33, 100}) {
+    check({1, 16, features, 1, {9, 7}, {3, 3}, kOnes, kOnes, kOnes, kOnes, true, false});
+    check({3, 16, features, 1, {5, 6}, kOnes, kOnes, kNone, kNone, kOnes, true, false});
+  }
+  check({1, 144, 24, 1, {56, 56}, kOnes, kOnes, kNone, kNone, kOnes, true, false});
+  check({2, 320, 1000, 1, {7, 7}, kOnes, kOnes, kNone, kNone, kOnes, true, false});
+  check({8, 64, 200, 1, {14, 14}, {3, 3}, kOnes, kOnes, kOnes, kOnes, true, false}, 0,
+        std::numeric_limits<float>::infinity());
+}
+
 TEST(BlockedTiles, Depthwise) {
   check({1, 96, 96, 96, {30, 30}, {3, 3}, kOnes, kOnes, kOnes, kOnes});
   check({1, 144, 144, 144, {56, 56}, {3, 3}, {2, 2}, kOnes, kOnes, kOnes});
@@ -128,13 +144,11 @@ TEST(BlockedTiles, WhatIsAbsentIsNotMultiplied) {
   }
 }
 
-TEST(BlockedTiles, WhatTheyDoNotTake) {
-  const Isa isa = isa_of_tiles();
+void check_what_they_do_not_take(Isa isa) {
   const BlockedKernel* const kernel = blocked_kernel(isa);
-  EXPECT_EQ(kernel != nullptr, isa == Isa::avx2);
-  EXPECT_EQ(blocked_kernel(Isa::baseline), nullptr);
-  if (kernel == nullptr) return;
-  const ConvolutionCase good{1, 16, 16, 1, {6, 6}, {3, 3}, kOnes, kOnes, kOnes, kOnes};
+  ASSERT_NE(kernel, nullptr);
+  const std::int64_t blocks = kernel->lanes;
+  const ConvolutionCase good{1, 2 * blocks, 2 * blocks, 1, {6, 6}, {3, 3}, kOnes, kOnes, kOnes, kOnes};
   const auto taken = [&](const auto& change) {
     ConvolutionDescriptor d = describe_convolution(good);
     d.x_block = d.out_block = kernel->lanes;
@@ -143,13 +157,22 @@ TEST(BlockedTiles, WhatTheyDoNotTake) {
   };
   EXPECT_TRUE(taken([](ConvolutionDescriptor&) {}));
   EXPECT_FALSE(taken([](ConvolutionDescriptor& d) { d.x_block = d.out_block = 0; }));
-  EXPECT_FALSE(taken([](ConvolutionDescriptor& d) { d.out_block = 16; }));
+  EXPECT_FALSE(taken([](ConvolutionDescriptor& d) { d.out_block *= 2; }));
   EXPECT_FALSE(taken([](ConvolutionDescriptor& d) { d.x_block = 4; }));
   EXPECT_FALSE(taken([](ConvolutionDescriptor& d) { d.channels = 20; }));
   EXPECT_FALSE(taken([](ConvolutionDescriptor& d) { d.out_channels = 20; }));
+  EXPECT_TRUE(taken([](ConvolutionDescriptor& d) { d.out_channels = 20, d.out_block = 0; }));
   EXPECT_FALSE(taken([](ConvolutionDescriptor& d) { d.groups = 2; }));
   EXPECT_FALSE(taken([](ConvolutionDescriptor& d) { d.dtype = DType::bf16; }));
   EXPECT_FALSE(taken([](ConvolutionDescriptor& d) { d.input_dilation[0] = 2; }));
+}
+
+TEST(BlockedTiles, WhatTheyDoNotTake) {
+  EXPECT_EQ(blocked_kernel(Isa::baseline), nullptr);
+  for (const Isa isa : isas_of_tiles()) {
+    SCOPED_TRACE(name(isa));
+    check_what_they_do_not_take(isa);
+  }
 }
 
 }  // namespace

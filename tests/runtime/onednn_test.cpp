@@ -82,12 +82,12 @@ TEST(OneDnnMatmul, NearTheExactResultAndRepeatable) {
 }
 
 TEST(OneDnnMatmul, PanelsHaveTheBitsOfTheWhole) {
-  const MatmulDescriptor d = dense(1, 160, 400, 333);
-  const auto x = random_values<float>(160 * 333, 1), y = random_values<float>(333 * 400, 2);
+  const MatmulDescriptor d = dense(1, 300, 400, 333);
+  const auto x = random_values<float>(300 * 333, 1), y = random_values<float>(333 * 400, 2);
   const auto plan = plan_onednn_matmul(d, host_isa());
   ASSERT_TRUE(plan.has_value());
   ASSERT_GT(plan->units, 1);
-  std::vector<float> got(160 * 400), whole(160 * 400);
+  std::vector<float> got(300 * 400), whole(300 * 400);
   ASSERT_TRUE(run_plan(*plan, x.data(), y.data(), got.data()).ok());
   const OneOpenMpThread one;
   const auto desc = [](std::int64_t rows, std::int64_t columns) {
@@ -97,11 +97,11 @@ TEST(OneDnnMatmul, PanelsHaveTheBitsOfTheWhole) {
     return dnnl::memory(desc(rows, columns), onednn_engine(), const_cast<float*>(data));
   };
   const dnnl::matmul::primitive_desc primitive(
-      dnnl::matmul::desc(desc(160, 333), desc(333, 400), desc(160, 400)), onednn_engine());
+      dnnl::matmul::desc(desc(300, 333), desc(333, 400), desc(300, 400)), onednn_engine());
   dnnl::matmul(primitive).execute(dnnl::stream(onednn_engine()),
-                                  {{DNNL_ARG_SRC, memory(160, 333, x.data())},
+                                  {{DNNL_ARG_SRC, memory(300, 333, x.data())},
                                    {DNNL_ARG_WEIGHTS, memory(333, 400, y.data())},
-                                   {DNNL_ARG_DST, memory(160, 400, whole.data())}});
+                                   {DNNL_ARG_DST, memory(300, 400, whole.data())}});
   EXPECT_TRUE(same_bits(whole, got));
 }
 
@@ -196,8 +196,9 @@ TEST(OneDnn, LeavesTheHostsOpenMpSettingAlone) {
 
 TEST(EngineTable, IsAFunctionOfShapeDTypeAndInstructionSet) {
   static_assert(!prefers_onednn(Contraction::matmul, DType::f32, Isa::avx2, 1000, 0, 1e9));
-  static_assert(prefers_onednn(Contraction::matmul, DType::f32, Isa::avx512, 1000, 0, 1e9));
-  static_assert(!prefers_onednn(Contraction::matmul, DType::f32, Isa::avx512, 32, 0, 32.0 * 32 * 32));
+  static_assert(!prefers_onednn(Contraction::matmul, DType::f32, Isa::avx512, 1000, 0, 1e9));
+  static_assert(prefers_onednn(Contraction::matmul, DType::bf16, Isa::avx512, 1000, 0, 1e9));
+  static_assert(!prefers_onednn(Contraction::matmul, DType::bf16, Isa::avx512, 32, 0, 32.0 * 32 * 32));
   static_assert(!prefers_onednn(Contraction::matmul, DType::f64, Isa::avx512, 1000, 0, 1e9));
   static_assert(!prefers_onednn(Contraction::matmul, DType::bf16, Isa::avx2, 1000, 0, 1e9));
   static_assert(prefers_onednn(Contraction::convolution, DType::f32, Isa::avx2, 64, 9, 1e6));
@@ -207,6 +208,8 @@ TEST(EngineTable, IsAFunctionOfShapeDTypeAndInstructionSet) {
   d.exact = true;
   EXPECT_EQ(plan_convolution(d)->engine, "micro_kernel");
   MatmulDescriptor m = dense(1, 200, 200, 200);
+  EXPECT_EQ(plan_matmul(m)->engine, "micro_kernel");
+  m.dtype = DType::bf16;
   EXPECT_EQ(plan_matmul(m)->engine, host_isa() == Isa::avx512 ? "onednn" : "micro_kernel");
   m.exact = true;
   EXPECT_EQ(plan_matmul(m)->engine, "micro_kernel");

@@ -29,9 +29,10 @@ struct Case {
 ConvolutionDescriptor describe(const Case& c, std::int64_t block) {
   const std::size_t rank = c.input.size();
   const auto all = [&](std::int64_t extent) { return Extents(rank, extent); };
-  ConvolutionDescriptor d =
-      describe_convolution({c.batch, c.channels, c.features, c.groups, c.input, all(c.kernel), all(c.stride),
-                            all(c.kernel / 2), all(c.kernel / 2), all(1)});
+  const ConvolutionCase of_eights{c.batch,           c.channels,    c.features,    c.groups,
+                                  c.input,           all(c.kernel), all(c.stride), all(c.kernel / 2),
+                                  all(c.kernel / 2), all(1),        c.x_blocked};
+  ConvolutionDescriptor d = describe_convolution(in_blocks_of(block, of_eights));
   d.x_block = c.x_blocked ? block : 0;
   d.out_block = block;
   return d;
@@ -61,9 +62,8 @@ std::vector<float> spread(const std::vector<float>& channels, std::int64_t block
 }
 
 // The sums, numbers and elements take turns at being zeros of both signs, infinite and NaN if `special`.
-void check(const Case& c, TileEpilogue epilogue, bool special = false) {
-  const BlockedKernel* const kernel = blocked_kernel(isa_of_tiles());
-  if (kernel == nullptr) GTEST_SKIP() << "tiles need AVX2";
+void check(Isa isa, const Case& c, TileEpilogue epilogue, bool special) {
+  const BlockedKernel* const kernel = blocked_kernel(isa);
   const ConvolutionDescriptor d = describe(c, kernel->lanes);
   const Shape out_shape = shape_of(d.batch, d.out_channels, d.output);
   const auto elements = static_cast<std::size_t>(out_shape.num_elements());
@@ -90,8 +90,7 @@ void check(const Case& c, TileEpilogue epilogue, bool special = false) {
   ConvolutionDescriptor dense = d;
   dense.x_block = dense.out_block = 0;
   std::vector<float> expected(elements);
-  ASSERT_TRUE(
-      run_plan(plan_exact_convolution(dense, Isa::baseline), x.data(), w.data(), expected.data()).ok());
+  ASSERT_TRUE(run_plan(plan_exact_convolution(dense, isa), x.data(), w.data(), expected.data()).ok());
   for (std::size_t i = 0; i < elements; ++i) {
     const std::size_t of_channel =
         i / static_cast<std::size_t>(ir::product(d.output)) % static_cast<std::size_t>(d.out_channels);
@@ -106,7 +105,7 @@ void check(const Case& c, TileEpilogue epilogue, bool special = false) {
   array = packed(array, out_shape, d.out_block);
   channel = spread(channel, kernel->lanes, step);
 
-  const auto plan = plan_blocked_convolution(d, isa_of_tiles());
+  const auto plan = plan_blocked_convolution(d, isa);
   ASSERT_TRUE(plan.has_value());
   const auto body = static_cast<const TiledConvolution&>(*plan->body).With(epilogue);
   SCOPED_TRACE(body->ToString());
@@ -118,6 +117,11 @@ void check(const Case& c, TileEpilogue epilogue, bool special = false) {
   FinishContext context(uses);
   for (std::int64_t u = plan->units; u-- > 0;) ASSERT_TRUE(body->Execute(context, u, u + 1).ok());
   EXPECT_TRUE(same_bits(expected, got));
+}
+
+void check(const Case& c, const TileEpilogue& epilogue, bool special = false) {
+  if (isas_of_tiles().empty()) GTEST_SKIP() << "tiles need AVX2";
+  for (const Isa isa : isas_of_tiles()) check(isa, c, epilogue, special);
 }
 
 // Every combination of parts, and of bounds that a zero belongs to.
