@@ -65,17 +65,21 @@ class FusionGroups {
   bool IsFusible(std::uint32_t node) const;
   int NewGroup(std::uint32_t node);
   void Visit(std::uint32_t node);
+  void MergeWithOperands(std::uint32_t node);
   /// `why` gets the reason of a refusal, unless it is null.
   bool TryMerge(int a, int b, std::string* why);
   bool EdgesMatch(const Group& from, int to_group, const FusionDomain& domain) const;
-  /// Makes the groups and their order. False if they wait for each other in a circle.
-  bool Build();
+  /// Finds what must stand in memory, and the order. Where groups wait for each other in a circle: these.
+  std::vector<std::uint32_t> Arrange();
+  /// Makes them again, so that they do not.
+  void Dissolve(const std::vector<std::uint32_t>& groups);
   bool WouldCycle(int a, int b) const;
   bool Reaches(int from, int to) const;
   void FindCheap();
   void RequireOutside();
   std::uint32_t Require(ir::Value v);
-  bool Order();
+  /// The groups in circles; none: order_ is complete.
+  std::vector<std::uint32_t> Order();
 
   const ir::Graph& graph_;
   const FuseOptions& options_;

@@ -1,5 +1,8 @@
 #include "compiler/passes/fusion_groups.h"
 
+#include <random>
+
+#include "absl/strings/str_cat.h"
 #include "ir/verifier.h"
 #include "tests/compiler/run_program.h"
 
@@ -33,6 +36,32 @@ TEST(FusionGroups, AContractionStandsBetweenKernels) {
   const ir::Graph fused = fuse_groups(graph);
   EXPECT_EQ(count(fused, ir::Op::fused), 2);  // %b reads %a as well: one group of both would wait for itself
   EXPECT_TRUE(ir::verify(fused).ok());
+}
+
+// Layers of 100 nodes, each of which adds or multiplies two of the layer before: some groups wait for each
+// other in a circle at first, and are made again, which leaves the others as they are.
+TEST(FusionGroups, CirclesInALayeredGraph) {
+  constexpr std::size_t kWidth = 100, kLayers = 100;
+  std::mt19937 random(7);
+  std::string text = "%0: f32[16]\n%1: f32[16]\n";
+  std::vector<std::size_t> layer(kWidth), next(kWidth);
+  for (std::size_t k = 0; k < kWidth; ++k) layer[k] = k % 2;
+  std::size_t made = 2;
+  for (std::size_t l = 0; l < kLayers; ++l) {
+    for (std::size_t k = 0; k < kWidth; ++k, ++made) {
+      const std::size_t a = layer[random() % kWidth], b = layer[random() % kWidth];
+      absl::StrAppend(&text, "%", made, k % 2 == 0 ? " = add %" : " = mul %", a, " %", b, "\n");
+      next[k] = made;
+    }
+    layer.swap(next);
+  }
+  ir::Graph graph = testing::parse(text);
+  graph.outputs.clear();
+  for (const std::size_t n : layer) graph.outputs.push_back({static_cast<std::uint32_t>(n), 0});
+  const ir::Graph fused = fuse_groups(eliminate_dead_nodes(graph));
+  ASSERT_TRUE(ir::verify(fused).ok());
+  for (const ir::Op op : {ir::Op::add, ir::Op::mul}) EXPECT_EQ(count(fused, op), 0) << ir::name(op);
+  EXPECT_LT(count(fused, ir::Op::fused), 600);
 }
 
 // %late would join %first: but it reads %both, which is older than %first, and which reads %old, whose group
