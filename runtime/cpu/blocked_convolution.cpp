@@ -389,7 +389,8 @@ std::optional<ContractionPlan> plan_blocked_convolution(const ConvolutionDescrip
   const double work = outputs * static_cast<double>(d.channels / d.groups * ir::product(d.kernel));
   const double bytes =
       4 * (outputs + static_cast<double>(d.batch * d.channels) * static_cast<double>(ir::product(d.input)));
-  plan.cost_ns = work / 40 + bytes / 20;  // 40 G multiplications a second on Zen 3
+  const double per_ns = isa == Isa::avx512 ? 75 : 40;  // G multiplications a second: Emerald Rapids, Zen 3
+  plan.cost_ns = work / per_ns + bytes / 20;
   plan.body = std::move(body);
   return plan;
 }

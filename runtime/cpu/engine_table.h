@@ -29,8 +29,8 @@ struct EngineRow {
 ///   8: 0.07 | 16: 0.17 | 32: 0.45 | 64: 0.92 | 256: 1.12 | 1000: 1.13 | 2048: 1.25
 ///   1 x 1024 x 1024: 1.35 | 32 x 1024 x 1024: 0.69 | 1024 x 1 x 1024: 3.3 (both times from memory or L3)
 /// so there is no row for it: bits that no library decides are worth the rest.
-/// Sapphire Rapids class (AVX-512, 2 MB of second-level cache), the same, constant y / any y:
-///   64: 0.94, 0.95 | 128: 1.14, 1.15 | 256: 1.08, 0.96 | 512: 1.03, 1.01 | 1000: 1.05, 1.06 | 2048: 1.07, 0.91
+/// Emerald Rapids (AVX-512, 2 MB of second-level cache), the same, constant y / any y:
+///   64: 1.07, 0.95 | 128: 1.14, 1.15 | 256: 1.08, 0.96 | 512: 1.03, 1.01 | 1000: 1.05, 1.06 | 2048: 1.07, 0.91
 ///   128 x 768 x 768: 1.16, 1.13 | 128 x 3072 x 768: 1.09, 0.43 | 128 x 768 x 3072: 1.20, 0.96
 ///   1024 x 768 x 768: 1.06, 1.33 | 1024 x 3072 x 768: 1.06, 0.36 | 1024 x 768 x 3072: 1.08, 0.76
 /// oneDNN cannot be cut into panels of columns there without changing bits: BERT's 128 rows were one panel, and
