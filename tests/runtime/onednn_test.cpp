@@ -159,6 +159,10 @@ TEST(OneDnnConvolution, LeavesOtherThingsToTheMicroKernel) {
   d = convolution(1, 8, 8, 1, {9, 9}, 3, 1, 1, 1);
   d.dtype = DType::f16;
   EXPECT_FALSE(plan_onednn_convolution(d, host_isa()).has_value());
+  d = convolution(1, 3, 5, 1, {9, 1 << 24}, 3, 1, 1, 1);
+  if (host_isa() == Isa::avx512) {
+    EXPECT_FALSE(plan_onednn_convolution(d, host_isa()).has_value());
+  }
 }
 
 TEST(OneDnn, EightThreadsShareOnePlan) {
