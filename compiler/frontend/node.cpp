@@ -8,7 +8,7 @@ namespace {
 // Locks are striped by Context id and live for ever, so that a Tensor can be read after its Context is gone.
 constexpr std::uint32_t kStripes = 64;
 struct alignas(64) Stripe {
-  GraphMutex mutex;
+  runtime::ShortMutex mutex;
 };
 
 NameTable& name_table() {
@@ -78,7 +78,7 @@ void drop_operands(Node* node, Garbage& garbage) {
   node->depth.store(0, std::memory_order_relaxed);
 }
 
-GraphMutex& graph_lock(std::uint32_t context) {
+runtime::ShortMutex& graph_lock(std::uint32_t context) {
   static Stripe* const kStripesMade = new Stripe[kStripes];
   return kStripesMade[context % kStripes].mutex;
 }

@@ -17,9 +17,9 @@
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
-#include "compiler/frontend/graph_mutex.h"
 #include "ir/graph.h"
 #include "leat/tensor.h"
+#include "runtime/engine/short_mutex.h"
 #include "runtime/engine/value.h"
 
 namespace leat::frontend {
@@ -99,7 +99,7 @@ void free_node_block(void* block) noexcept;
 std::int64_t live_nodes();
 
 /// The lock that guards the mutable part of the nodes of a Context.
-GraphMutex& graph_lock(std::uint32_t context);
+runtime::ShortMutex& graph_lock(std::uint32_t context);
 
 // Labels and scopes, as numbers of the process's one name_table.h.
 std::uint32_t intern_name(std::string_view name);

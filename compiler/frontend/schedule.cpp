@@ -35,7 +35,7 @@ Walk& scratch_walk() {
        where);
 }
 
-void run_now(ContextState& state, Plan& plan, const Walk& walk, std::unique_lock<GraphMutex>& lock) {
+void run_now(ContextState& state, Plan& plan, const Walk& walk, std::unique_lock<runtime::ShortMutex>& lock) {
   runtime::RunRequest request;
   request.group = state.group();
   request.program = plan.program;
@@ -100,7 +100,7 @@ void count_evaluations(ContextState& state, Walk& walk) {
 // Hands the run of a walk over. Where `scheduled` is given it is the one output, which is marked already.
 StatusOr<Ref<runtime::Run>> submit(const std::shared_ptr<ContextState>& held, Walk& walk,
                                    const EvalOptions& options, Admission admission,
-                                   std::unique_lock<GraphMutex>& lock,
+                                   std::unique_lock<runtime::ShortMutex>& lock,
                                    const Ref<Value>& scheduled = nullptr) {
   ContextState& state = *held;
   bool known = false;
@@ -168,7 +168,7 @@ StatusOr<Ref<runtime::Run>> submit(const std::shared_ptr<ContextState>& held, Wa
 
 // The value of a root whose plan is quick, run here. REQUIRES: no pending input.
 Ref<Value> run_here(const std::shared_ptr<ContextState>& shared, const std::shared_ptr<Plan>& plan,
-                    Walk& walk, Node& node, std::unique_lock<GraphMutex>& lock) {
+                    Walk& walk, Node& node, std::unique_lock<runtime::ShortMutex>& lock) {
   ContextState& state = *shared;
   absl::InlinedVector<const void*, 8> addresses;
   absl::InlinedVector<Ref<Value>, 8> kept;
@@ -232,7 +232,7 @@ StatusOr<Ref<runtime::Run>> start(std::span<const Tensor> roots, const EvalOptio
   if (roots.empty()) return Ref<runtime::Run>();
   const Node& first = node_of(roots[0], "eval", where);
   const std::uint32_t id = first.context;
-  std::unique_lock<GraphMutex> lock(graph_lock(id));
+  std::unique_lock<runtime::ShortMutex> lock(graph_lock(id));
   absl::InlinedVector<Node*, 8> wanted;
   std::shared_ptr<ContextState> const* held = nullptr;  // this thread's, until it looks for another one
   std::uint64_t mark = 0;
@@ -286,7 +286,7 @@ StatusOr<Ref<runtime::Run>> start(std::span<const Tensor> roots, const EvalOptio
 
 void submit_scheduled(const std::shared_ptr<ContextState>& state, Node* node, const Ref<Value>& value) {
   try {
-    std::unique_lock<GraphMutex> lock(graph_lock(state->id()));
+    std::unique_lock<runtime::ShortMutex> lock(graph_lock(state->id()));
     if (!state->open()) {
       lock.unlock();
       value->SetFailed(Status(Code::context_gone, "the Context was destroyed before the value was computed"));
@@ -313,7 +313,7 @@ Ref<Value> peek_value(const Tensor& tensor) {
 Ref<Value> request_value(const Tensor& tensor, SourceLocation where) {
   Node& node = node_of(tensor, "eval", where);
   {
-    std::unique_lock<GraphMutex> lock(graph_lock(node.context));
+    std::unique_lock<runtime::ShortMutex> lock(graph_lock(node.context));
     if (has_value(node)) return value_of(node);
     if (node.traced) traced_error("eval", where);
     const std::shared_ptr<ContextState>& state = ContextState::Get(node.context, where);

@@ -19,6 +19,7 @@
 
 #include "leat/engine.h"
 #include "leat/status.h"
+#include "runtime/engine/short_mutex.h"
 #include "runtime/program/program.h"
 #include "runtime/ref.h"
 
@@ -92,8 +93,8 @@ class Memory final : public RefCounted {
   // Classes: 64 B to 2^47 in steps of a quarter of a power of two, so that at most a fifth of a
   // block is unused.
   static constexpr int kClasses = 168;
-  struct SizeClass {
-    std::mutex mutex;
+  struct alignas(64) SizeClass {
+    ShortMutex mutex;
     Buffer* free = nullptr;
   };
   /// Counts a new block before it is there, unless it would pass the limit even without cached ones.

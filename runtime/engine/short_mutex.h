@@ -1,4 +1,5 @@
-// The mutex of the graph lock: held for well under a microsecond, taken by every call of every thread.
+// A mutex for what takes well under a microsecond and every call of every thread does: the graph lock, lists
+// of free blocks.
 //
 // A thread that finds it taken looks again for a while before it sleeps: putting a thread to sleep and waking
 // it costs 5 to 60 us, a hundred times what the holder still needs. Not recursive; no fairness. Meets
@@ -8,9 +9,9 @@
 #include <atomic>
 #include <cstdint>
 
-namespace leat::frontend {
+namespace leat::runtime {
 
-class GraphMutex {
+class ShortMutex {
  public:
   void lock() {
     std::uint32_t expected = kFree;
@@ -33,4 +34,4 @@ class GraphMutex {
   std::atomic<std::uint32_t> word_{kFree};
 };
 
-}  // namespace leat::frontend
+}  // namespace leat::runtime

@@ -1,10 +1,10 @@
-#include "compiler/frontend/graph_mutex.h"
+#include "runtime/engine/short_mutex.h"
 
 #include "runtime/engine/futex.h"
 
-namespace leat::frontend {
+namespace leat::runtime {
 
-void GraphMutex::LockSlowly() {
+void ShortMutex::LockSlowly() {
   // 100 looks, each some 40 ns: longer than the lock is held, unless its holder lost its CPU.
   for (int looks = 0; looks < 100; ++looks) {
     std::uint32_t expected = kFree;
@@ -12,11 +12,11 @@ void GraphMutex::LockSlowly() {
         word_.compare_exchange_weak(expected, kTaken, std::memory_order_acquire)) {
       return;
     }
-    runtime::cpu_pause();
+    cpu_pause();
   }
-  while (word_.exchange(kAwaited, std::memory_order_acquire) != kFree) runtime::futex_wait(word_, kAwaited);
+  while (word_.exchange(kAwaited, std::memory_order_acquire) != kFree) futex_wait(word_, kAwaited);
 }
 
-void GraphMutex::WakeOne() { runtime::futex_wake(word_, 1); }
+void ShortMutex::WakeOne() { futex_wake(word_, 1); }
 
-}  // namespace leat::frontend
+}  // namespace leat::runtime
