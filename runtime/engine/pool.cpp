@@ -59,7 +59,22 @@ void Pool::Stop() {
     }
     return;
   }
-  while (sleepers(idle_.load(std::memory_order_seq_cst)) > 0) WakeOne(nullptr, true);
+  // A thread that is about to sleep may hold the count of another for a moment (Park): while a flag is up, it
+  // will be given back.
+  const auto any_parked = [this] {
+    return std::any_of(workers_.begin(), workers_.end(), [](const std::unique_ptr<Worker>& w) {
+      return w->parked.load(std::memory_order_seq_cst) != 0;
+    });
+  };
+  while (true) {
+    if (sleepers(idle_.load(std::memory_order_seq_cst)) > 0) {
+      WakeOne(nullptr, true);
+    } else if (any_parked()) {
+      sched_yield();
+    } else {
+      break;
+    }
+  }
   for (std::thread& t : threads_) t.join();
   threads_.clear();
 }
@@ -276,18 +291,17 @@ Pool::Parked Pool::Park(Worker& me, bool counted) {
                           kSleeper - (counted ? kSpinner : 0);
   const bool stay = !stop_.load(std::memory_order_seq_cst) &&
                     (sleepers(s) <= helpers(idle_.load(std::memory_order_seq_cst)) || !AnyWork());
-  if (!stay) {
+  // Until a waker has chosen this thread: then the word will be set (or, with a hook, a job posted). A count
+  // of none does not say so: another thread may have claimed ours, and be about to give it back.
+  while (!stay && me.parked.load(std::memory_order_seq_cst) == 1) {
     std::uint64_t now = idle_.load(std::memory_order_seq_cst);
-    bool claimed = false;
-    while (sleepers(now) > 0 && !claimed) {
-      claimed = idle_.compare_exchange_weak(now, now - kSleeper + kSpinner, std::memory_order_seq_cst);
+    if (sleepers(now) == 0 ||
+        !idle_.compare_exchange_weak(now, now - kSleeper + kSpinner, std::memory_order_seq_cst)) {
+      sched_yield();
+      continue;
     }
-    if (claimed) {
-      if (me.parked.exchange(0, std::memory_order_seq_cst) == 1) return Parked::woken;
-      // A waker chose this thread with a claim of its own: ours goes back.
-      idle_.fetch_add(kSleeper - kSpinner, std::memory_order_seq_cst);
-    }
-    // Chosen, or about to be: the word will be set (or, with a hook, a job posted).
+    if (me.parked.exchange(0, std::memory_order_seq_cst) == 1) return Parked::woken;
+    idle_.fetch_add(kSleeper - kSpinner, std::memory_order_seq_cst);  // chosen, by a claim of the waker's own
   }
   if (hook_) return Parked::leave;
   if (stay) me.sleeps.store(me.sleeps.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);

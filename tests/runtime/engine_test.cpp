@@ -412,6 +412,23 @@ std::string activity_of(const std::set<std::string>& threads) {
 }
 
 // They come to rest, and none of them wakes to look.
+// While its threads are on their way to sleep, wakers choose among them.
+TEST(EngineTest, EndsWhileItsThreadsGoToSleep) {
+  const auto add = make_add_one();
+  for (int round = 0; round < 1000; ++round) {
+    auto engine = make_engine({.workers = 2 + round % 15});
+    std::vector<Ref<Value>> results;
+    for (int k = 0; k < round % 4; ++k) {
+      std::vector<Ref<Value>> outputs = pending_values(1);
+      results.push_back(outputs[0]);
+      engine->Submit({.program = add, .inputs = {ready_i64(*engine, k)}, .outputs = std::move(outputs)});
+    }
+    for (const Ref<Value>& r : results) EXPECT_TRUE(r->Wait().ok());
+    for (int k = 0; k < round % 97; ++k) _mm_pause();
+    engine.reset();  // hangs where a thread is left asleep
+  }
+}
+
 TEST(EngineTest, ThreadsOfIdleEnginesSleep) {
   const std::set<std::string> others = threads_of_process();
   auto engine = make_engine();
