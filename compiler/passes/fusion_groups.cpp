@@ -16,6 +16,7 @@ using ir::Value;
 
 namespace {
 // A search for a cycle gives up, and the merge with it, after this many groups: keeps fusion linear.
+// One that passes nothing by goes less far: it meets more groups for each that matters.
 constexpr int kCycleSearchLimit = 128, kWholeSearchLimit = 16;
 }  // namespace
 

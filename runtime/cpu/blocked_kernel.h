@@ -47,8 +47,8 @@ struct BlockedTiles {
   std::int64_t out_step = 0, out_block = 0;
   bool resume = false;  // the sums go on from what is in out
   TileFinish finish;    // of the ends that finish
-  /// Cache lines that are asked for, from the address on, in each round of the loop over channels: over
-  /// `outer` for kernels of one position on blocked arrays, else over all of them.
+  /// Cache lines that a tile asks for, from the address on, in each round of its loop: over `outer` for
+  /// kernels of one position, else over all channels.
   std::uintptr_t ahead = 0;
   std::int64_t lines_ahead = 0;
 };

@@ -29,12 +29,16 @@ struct EngineRow {
 ///   8: 0.07 | 16: 0.17 | 32: 0.45 | 64: 0.92 | 256: 1.12 | 1000: 1.13 | 2048: 1.25
 ///   1 x 1024 x 1024: 1.35 | 32 x 1024 x 1024: 0.69 | 1024 x 1 x 1024: 3.3 (both times from memory or L3)
 /// so there is no row for it: bits that no library decides are worth the rest.
-/// Emerald Rapids (AVX-512, 2 MB of second-level cache), the same, constant y / any y:
-///   64: 1.07, 0.95 | 128: 1.14, 1.15 | 256: 1.08, 0.96 | 512: 1.03, 1.01 | 1000: 1.05, 1.06 | 2048: 1.07, 0.91
+///
+/// Emerald Rapids, AVX-512, 2 MB of second-level cache: the same, constant y, any y (`leat bench --workers=1`
+/// with a row for it and without, least times):
+///   64: 1.07, 0.95 | 128: 1.14, 1.15 | 256: 1.08, 0.96 | 512: 1.03, 1.01
+///   1000: 1.05, 1.06 | 2048: 1.07, 0.91
 ///   128 x 768 x 768: 1.16, 1.13 | 128 x 3072 x 768: 1.09, 0.43 | 128 x 768 x 3072: 1.20, 0.96
 ///   1024 x 768 x 768: 1.06, 1.33 | 1024 x 3072 x 768: 1.06, 0.36 | 1024 x 768 x 3072: 1.08, 0.76
-/// oneDNN cannot be cut into panels of columns there without changing bits: BERT's 128 rows were one panel, and
-/// the model took 150 ms on two threads with oneDNN, 91 without (least of three runs each).
+/// oneDNN cannot be cut into panels of columns there without changing bits: BERT's 128 rows were one panel,
+/// and the model took 150 ms on two threads with oneDNN, 91 without (least of three runs each).
+///
 /// Zen 3, AVX2, f32 convolution, one image, constant weights, reorders included (channels, extent, kernel):
 ///   3>64 224 7x7/2: 2.6 | 64 56 3x3: 1.5 | 128 28 3x3: 1.2 | 256 14 3x3: 1.2 | 512 7 3x3: 1.5
 ///   8 8 3x3: 1.8 | 16 16 3x3: 2.1 | 64>256 56 1x1: 0.85 | 1024>256 14 1x1: 0.86

@@ -93,8 +93,12 @@ class WindowStep final : public NodeStep {
     // Of each place of x along the row.
     const bool places_first = op != ir::Op::reduce_sum && row_.window > 1 && !slides_.empty();
     const std::int64_t across = row_.extent * inner_;
-    const auto places = std::make_unique<A[]>(static_cast<std::size_t>(across));
-    const auto of_places = std::make_unique<T[]>(static_cast<std::size_t>(across));
+    std::unique_ptr<A[]> places;
+    std::unique_ptr<T[]> of_places;
+    if (places_first) {
+      places = std::make_unique<A[]>(static_cast<std::size_t>(across));
+      of_places = std::make_unique<T[]>(static_cast<std::size_t>(across));
+    }
     const auto slide_row = [&](const T* x) {
       for (std::int64_t k = 0; k < row_.window; ++k) TakePosition(x, k, loops, row.get(), gathered.get());
     };

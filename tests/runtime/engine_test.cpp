@@ -411,7 +411,6 @@ std::string activity_of(const std::set<std::string>& threads) {
   return all;
 }
 
-// They come to rest, and none of them wakes to look.
 // While its threads are on their way to sleep, wakers choose among them.
 TEST(EngineTest, EndsWhileItsThreadsGoToSleep) {
   const auto add = make_add_one();
@@ -429,6 +428,7 @@ TEST(EngineTest, EndsWhileItsThreadsGoToSleep) {
   }
 }
 
+// They come to rest, and none of them wakes to look.
 TEST(EngineTest, ThreadsOfIdleEnginesSleep) {
   const std::set<std::string> others = threads_of_process();
   auto engine = make_engine();
