@@ -79,6 +79,14 @@ class ContractionWithEpilogue final : public StepBody {
     return Depends(contraction_, write, read) || Depends(epilogue_, write, read) ||
            (Depends(epilogue_, write, result_) && Depends(contraction_, result_, read));
   }
+  bool ReadsUnaligned(std::size_t read) const override {
+    for (const Part* part : {&contraction_, &epilogue_}) {
+      for (std::size_t u = 0; u < part->uses.size(); ++u) {
+        if (part->uses[u] == read && !part->body->ReadsUnaligned(u)) return false;
+      }
+    }
+    return true;
+  }
   std::string_view kind() const override { return contraction_.body->kind(); }
   std::string ToString() const override {
     return absl::StrCat(contraction_.body->ToString(), " then ", epilogue_.body->ToString());

@@ -70,7 +70,7 @@ class EpilogueMatcher {
     if (At(v).op != Op::constant || At(v).type().shape.num_elements() != 1) return std::nullopt;
     const ir::Literal& literal = At(v).attrs().literal(Attr::value);
     return visit_dtype(literal.type.dtype, [&](auto zero) {
-      const auto value = *literal.as<decltype(zero)>();
+      const auto value = literal.first<decltype(zero)>();
       if constexpr (std::is_arithmetic_v<decltype(zero)>) return static_cast<double>(value);
       return static_cast<double>(static_cast<float>(value));
     });

@@ -11,6 +11,7 @@
 //   g.outputs = {y};
 #pragma once
 
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,13 +39,17 @@ inline std::int64_t byte_size(const Type& type) {
   return type.shape.num_elements() * static_cast<std::int64_t>(byte_size(type.dtype));
 }
 
-/// Elements of a constant, row-major, dense. `bytes` is aligned for any dtype and shared.
+/// Elements of a constant, row-major, dense, shared. Those of make_literal are aligned for any dtype; what a
+/// file holds may be at any address.
 struct Literal {
   Type type;
   std::shared_ptr<const std::byte[]> bytes;
+  /// The first element. REQUIRES: there is one, and the dtype is T's.
   template <class T>
-  const T* as() const {
-    return reinterpret_cast<const T*>(bytes.get());
+  T first() const {
+    T value;
+    std::memcpy(&value, bytes.get(), sizeof value);
+    return value;
   }
   std::size_t byte_count() const {
     return static_cast<std::size_t>(type.shape.num_elements()) * byte_size(type.dtype);

@@ -46,7 +46,7 @@ StatusOr<std::shared_ptr<const runtime::Program>> plan_now(ContextState& state, 
 }  // namespace
 
 ir::Literal literal_of(runtime::Ref<runtime::Buffer> buffer, const ir::Type& type) {
-  const auto* const data = static_cast<const std::byte*>(buffer->data());
+  const auto* const data = static_cast<const std::byte*>(buffer->unaligned_data());
   return {type, std::shared_ptr<const std::byte[]>(data, [buffer = std::move(buffer)](const std::byte*) {})};
 }
 

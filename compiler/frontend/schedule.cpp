@@ -179,7 +179,8 @@ Ref<Value> run_here(const std::shared_ptr<ContextState>& shared, const std::shar
     }
     kept.push_back(value_of(*in.leaf));
     const Value& value = *kept.back();
-    if (value.state() != Value::State::ready || value.content().device() != 0) return nullptr;
+    if (value.state() != Value::State::ready || value.content().device() != 0 || !value.content().Align())
+      return nullptr;
     addresses.push_back(value.content().data());
   }
   count_evaluations(state, walk);

@@ -44,7 +44,7 @@ class Simplifier {
     const ir::Literal& literal = node->attrs().literal(Attr::value);
     return visit_dtype(literal.type.dtype, [&](auto zero) -> std::optional<double> {
       using T = decltype(zero);
-      const T x = *literal.as<T>();
+      const T x = literal.first<T>();
       if constexpr (std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>) {
         return static_cast<double>(static_cast<float>(x));
       } else if constexpr (std::is_integral_v<T> && sizeof(T) == 8) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 
 #include "ir/extents.h"
 #include "ir/text_form.h"
@@ -79,6 +80,7 @@ class BlockedConvolution final : public TiledConvolution {
   }
 
   std::string_view kind() const override { return "convolution"; }
+  bool ReadsUnaligned(std::size_t read) const override { return read == 1; }  // Pack does
   std::string ToString() const override {
     return "convolution f32 batch=" + std::to_string(d_.batch) + " tiles(" + std::string(name(isa_)) +
            ") groups=" + std::to_string(cut_.groups) + " parts=" + std::to_string(cut_.parts) +
@@ -306,7 +308,9 @@ class BlockedConvolution final : public TiledConvolution {
       const float* from = w + (block + b) * kernel_.lanes * of_output + first_channel * taps_;
       const std::int64_t present = std::min(lanes, d_.out_channels - (block + b) * kernel_.lanes);
       for (std::int64_t k = 0; k < channels * taps_; ++k, place += lanes) {
-        for (std::int64_t lane = 0; lane < present; ++lane) place[lane] = from[lane * of_output + k];
+        for (std::int64_t lane = 0; lane < present; ++lane) {
+          std::memcpy(place + lane, from + lane * of_output + k, sizeof(float));
+        }
         std::fill(place + present, place + lanes, 0.0f);
       }
     }

@@ -156,7 +156,7 @@ class ExactMatmul final : public MatmulStep {
   Status Execute(StepContext& context, std::int64_t begin, std::int64_t end) const override {
     try {
       const PackedConstant::Use constant =
-          IsPackedNow(begin) ? Packed(context.pointers[1]) : PackedConstant::Use();
+          IsPackedNow(begin, context.pointers[1]) ? Packed(context.pointers[1]) : PackedConstant::Use();
       const std::byte* const packed = grid_.shared == PanelGrid::Shared::y
                                           ? static_cast<const std::byte*>(context.pointers[3])
                                           : constant.data();
@@ -177,6 +177,11 @@ class ExactMatmul final : public MatmulStep {
   }
 
   std::string_view kind() const override { return "matmul"; }
+  /// A y that is packed, or widened.
+  bool ReadsUnaligned(std::size_t read) const override {
+    return read == 1 &&
+           (packs_ != Packs::never || kernel_.compute_bytes != static_cast<int>(byte_size(d_.dtype)));
+  }
 
   std::string ToString() const override {
     char text[200];
@@ -204,8 +209,9 @@ class ExactMatmul final : public MatmulStep {
 
   /// Panels of a later run that come before its first are still those of the run before: no bits depend on
   /// it.
-  bool IsPackedNow(std::int64_t begin) const {
+  bool IsPackedNow(std::int64_t begin, const void* y) const {
     if (packs_ != Packs::from_the_second) return packs_ == Packs::from_the_first_run;
+    if (reinterpret_cast<std::uintptr_t>(y) % byte_size(d_.dtype) != 0) return true;  // no reading in place
     if (begin == 0 && runs_.load(std::memory_order_relaxed) < 2)
       runs_.fetch_add(1, std::memory_order_relaxed);
     return runs_.load(std::memory_order_relaxed) >= 2;

@@ -57,6 +57,7 @@ class GatherStep final : public GatherBase {
   }
   std::int64_t units() const { return outer_ * count_; }
   std::int64_t run() const { return run_; }
+  bool ReadsUnaligned(std::size_t read) const override { return read == 0; }  // a copy of bytes
 
   Status Run(StepContext& context, std::int64_t begin, std::int64_t end) const override {
     return VisitIndices([&]<class I>(I) {

@@ -38,7 +38,7 @@ struct Scalar {
   static V load_masked(const T* p, Mask) { return *p; }
   static void store_masked(T* p, V v, Mask) { *p = v; }
   static void widen_f16(const float16* s, T* d, std::int64_t n) {
-    for (std::int64_t i = 0; i < n; ++i) d[i] = static_cast<float>(s[i]);
+    for (std::int64_t i = 0; i < n; ++i) d[i] = static_cast<float>(read_unaligned(s + i));
   }
   static void narrow_f16(const T* s, float16* d, std::int64_t n) {
     for (std::int64_t i = 0; i < n; ++i) d[i] = float16(s[i]);
@@ -46,7 +46,7 @@ struct Scalar {
   template <int kW>
   static std::int64_t transpose(const T* s, std::int64_t row_stride, std::int64_t k, T* d) {
     for (std::int64_t i = 0; i < k; ++i, d += kW) {
-      for (int r = 0; r < kW; ++r) d[r] = s[r * row_stride + i];
+      for (int r = 0; r < kW; ++r) d[r] = read_unaligned(s + r * row_stride + i);
     }
     return k;
   }

@@ -37,7 +37,8 @@ struct Magnitudes {
   int ulp_exponent = 1 << 20;  // of the least nonzero magnitude
 };
 
-/// out[m,n] = sum_k x[m,k] y[k,n]; strides in elements, out row-major with rows out_stride apart.
+/// out[m,n] = sum_k x[m,k] y[k,n]; strides in elements, out row-major with rows out_stride apart. y may be at
+/// any address where it is a matrix, and what pack_y and pack_x read too.
 struct Block {
   std::int64_t m = 0, n = 0, k = 0;
   const void* x = nullptr;

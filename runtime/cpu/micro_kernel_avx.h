@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "leat/dtype.h"
+#include "runtime/cpu/micro_kernel_pack.h"
 
 namespace leat::runtime::cpu {
 
@@ -19,7 +20,7 @@ struct HalfConversion {
     for (; i + 8 <= count; i += 8) {
       _mm256_storeu_ps(d + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(s + i))));
     }
-    for (; i < count; ++i) d[i] = _cvtsh_ss(s[i].bits);
+    for (; i < count; ++i) d[i] = _cvtsh_ss(read_unaligned(s + i).bits);
   }
   static void Narrow(const float* s, float16* d, std::int64_t count) {
     constexpr int kNearestEven = 0;

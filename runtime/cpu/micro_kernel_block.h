@@ -41,7 +41,8 @@ struct BlockProduct {
       return;
     }
     if (b.patches != nullptr && b.m <= kPlaneRows) return PlaneConvolution<L, S>(b).Run();
-    const bool in_place = b.packed_x == nullptr && b.packed_y == nullptr && b.patches == nullptr;
+    const bool aligned = reinterpret_cast<std::uintptr_t>(b.y) % alignof(S) == 0;
+    const bool in_place = b.packed_x == nullptr && b.packed_y == nullptr && b.patches == nullptr && aligned;
     if constexpr (kSame) {
       if (in_place) {
         if (b.n == 1 && b.x_m_stride == 1 && b.x_k_stride != 1 && b.out_stride == 1)

@@ -13,6 +13,14 @@ namespace leat::runtime::cpu {
 
 inline constexpr std::int64_t kPackSlack = 64;  // bytes
 
+/// Operands that are packed may be at any address.
+template <class S>
+inline S read_unaligned(const S* p) {
+  S value;
+  __builtin_memcpy(&value, p, sizeof value);
+  return value;
+}
+
 /// d[i] = s[i], converted. Bytes and 16-bit integers are zero-extended whatever their sign: only the
 /// low bits of wrapping sums and products are kept.
 template <class L, class S>
@@ -22,11 +30,11 @@ inline void widen(const S* s, typename L::T* d, std::int64_t count) {
     L::widen_f16(s, d, count);
   } else if constexpr (std::is_same_v<S, bfloat16>) {
     for (std::int64_t i = 0; i < count; ++i) {
-      const std::uint32_t bits = static_cast<std::uint32_t>(s[i].bits) << 16;
+      const std::uint32_t bits = static_cast<std::uint32_t>(read_unaligned(s + i).bits) << 16;
       __builtin_memcpy(d + i, &bits, 4);
     }
   } else {
-    for (std::int64_t i = 0; i < count; ++i) d[i] = static_cast<T>(s[i]);
+    for (std::int64_t i = 0; i < count; ++i) d[i] = static_cast<T>(read_unaligned(s + i));
   }
 }
 

@@ -44,6 +44,7 @@ class CopyIn final : public GpuStepBody {
     }
     return turn.Done();
   }
+  bool ReadsUnaligned(std::size_t) const override { return true; }
   std::string_view kind() const override { return "copy"; }
   std::string ToString() const override { return "copy " + std::to_string(bytes_) + "B to the device"; }
 

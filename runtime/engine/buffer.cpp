@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <new>
 #include <string>
+
+#include "runtime/page_out.h"
 
 namespace leat::runtime {
 namespace {
@@ -41,10 +44,34 @@ std::shared_ptr<Allocator> default_allocator() {
 
 Ref<Buffer> Buffer::Wrap(void* data, std::size_t bytes, std::function<void()> deleter) {
   Ref<Buffer> buffer = Ref<Buffer>::Adopt(new Buffer());
-  buffer->data_ = data;
+  buffer->data_.store(data, std::memory_order_relaxed);
   buffer->bytes_ = bytes;
   buffer->deleter_ = std::move(deleter);
   return buffer;
+}
+
+Ref<Buffer> Buffer::WrapUnaligned(const void* data, std::size_t bytes, std::function<void()> deleter) {
+  Ref<Buffer> buffer = Wrap(nullptr, bytes, std::move(deleter));
+  buffer->unaligned_ = data;
+  return buffer;
+}
+
+bool Buffer::CopyAligned() const noexcept {
+  if (data_.load(std::memory_order_acquire) != nullptr) return true;
+  void* const copy = ::operator new (bytes_, std::align_val_t{kBufferAlignment}, std::nothrow);
+  if (copy == nullptr) return false;
+  std::memcpy(copy, unaligned_, bytes_);
+  void* before = nullptr;
+  if (data_.compare_exchange_strong(before, copy, std::memory_order_acq_rel)) {
+    page_out(unaligned_, static_cast<std::int64_t>(bytes_));
+  } else {
+    ::operator delete (copy, std::align_val_t{kBufferAlignment});
+  }
+  return true;
+}
+
+Buffer::~Buffer() {
+  if (unaligned_ != nullptr) ::operator delete (data_.load(), std::align_val_t{kBufferAlignment});
 }
 
 Ref<Buffer> Buffer::WrapOnDevice(DeviceId device, void* data, std::size_t bytes,
@@ -115,7 +142,7 @@ StatusOr<Ref<Buffer>> Memory::Allocate(std::size_t bytes) {
       held_bytes_.fetch_sub(size);
       return Status(Code::resource_exhausted, "out of memory for the record of a buffer");
     }
-    buffer->data_ = block;
+    buffer->data_.store(block, std::memory_order_relaxed);
     buffer->device_ = device_;
     buffer->size_class_ = static_cast<std::uint8_t>(c);
   }
@@ -157,7 +184,8 @@ bool Memory::Hold(std::int64_t size) {
 
 void Memory::FreeBlock(Buffer* buffer) noexcept {
   const auto size = static_cast<std::int64_t>(block_bytes(buffer->size_class_));
-  allocator_->Free(buffer->data_, block_bytes(buffer->size_class_), kBufferAlignment);
+  allocator_->Free(buffer->data_.load(std::memory_order_relaxed), block_bytes(buffer->size_class_),
+                   kBufferAlignment);
   held_bytes_.fetch_sub(size);
   delete buffer;
 }

@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <new>
 
 #include "leat/engine.h"
 #include "leat/status.h"
@@ -35,11 +36,25 @@ class Memory;
 
 class Buffer final : public RefCounted {
  public:
-  void* data() const { return data_; }
+  /// Aligned for its elements; 64 bytes, where a Memory made it. Of unaligned memory that is a copy, made
+  /// when the first one asks and kept; throws std::bad_alloc.
+  void* data() const {
+    if (!Align()) [[unlikely]]
+      throw std::bad_alloc();
+    return data_.load(std::memory_order_relaxed);
+  }
+  /// Makes that copy where one is needed; false: no memory.
+  bool Align() const noexcept { return unaligned_ == nullptr || CopyAligned(); }
+  /// The content where it lies, at any address.
+  const void* unaligned_data() const {
+    return unaligned_ != nullptr ? unaligned_ : data_.load(std::memory_order_relaxed);
+  }
   std::size_t bytes() const { return bytes_; }
   DeviceId device() const { return device_; }
   /// Memory of the user's; `deleter` (may be empty) runs once, when the last Ref goes.
   static Ref<Buffer> Wrap(void* data, std::size_t bytes, std::function<void()> deleter);
+  /// The same at any address; nobody writes there.
+  static Ref<Buffer> WrapUnaligned(const void* data, std::size_t bytes, std::function<void()> deleter);
   /// The same on a GPU.
   static Ref<Buffer> WrapOnDevice(DeviceId device, void* data, std::size_t bytes,
                                   std::function<void()> deleter);
@@ -51,8 +66,11 @@ class Buffer final : public RefCounted {
  private:
   friend class Memory;
   Buffer() = default;
+  ~Buffer() override;
   void Destroy() noexcept override;
-  void* data_ = nullptr;
+  bool CopyAligned() const noexcept;
+  mutable std::atomic<void*> data_{nullptr};  // where there is unaligned_: the copy, or null
+  const void* unaligned_ = nullptr;
   std::size_t bytes_ = 0;
   DeviceId device_ = 0;
   std::uint8_t size_class_ = 0;

@@ -115,6 +115,11 @@ StatusOr<Ref<Buffer>> RunState::InputBuffer(std::uint32_t input, const Ref<Buffe
     return mismatch("input " + std::to_string(input) + " of " + program->name + " has " +
                     std::to_string(content->bytes()) + " bytes, " + std::to_string(info.bytes) + " expected");
   }
+  if (!content->Align()) {
+    return Status(Code::resource_exhausted, "no memory for an aligned copy of input " +
+                                                std::to_string(input) + " of " + program->name + ", " +
+                                                std::to_string(content->bytes()) + " bytes");
+  }
   if (content->wrapped() || content->device() == info.device) return content;
   if (!core_->on_host(content->device()) || !core_->on_host(info.device)) {
     return Status(Code::internal, "input " + std::to_string(input) + " of " + program->name +

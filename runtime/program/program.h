@@ -38,7 +38,8 @@ struct BufferInfo {
   ir::Type type;            // of the value in it (dense, row-major)
   std::int64_t bytes = 0;
   std::int64_t offset = 0;                  // temporary: in the arena of its device, 64-byte aligned
-  std::shared_ptr<const std::byte[]> data;  // constant
+  std::shared_ptr<const std::byte[]> data;  // constant: aligned for its elements, unless all readers read
+                                            // unaligned
 };
 
 /// A step on a GPU: its stream, and what it waits for there.
@@ -101,6 +102,9 @@ class StepBody {
   virtual bool Depends([[maybe_unused]] std::size_t write, [[maybe_unused]] std::size_t read) const {
     return true;
   }
+
+  /// Whether use `read` may be at any address. If not, it is aligned for its elements.
+  virtual bool ReadsUnaligned([[maybe_unused]] std::size_t read) const { return false; }
 
   // Steps on a GPU (runtime/cuda/gpu_steps.h).
   /// Execute only queues the work: what follows on the device may be queued at once.

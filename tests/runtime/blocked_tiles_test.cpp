@@ -44,6 +44,12 @@ void check(Isa isa, const ConvolutionCase& of_eights, float of_x, float of_w) {
       ASSERT_TRUE(run_plan(*plan, blocked_x.data(), w.data(), got.data(), 1, threads).ok());
       EXPECT_TRUE(same_bits(expected, got));
     }
+    UnalignedCopy<float> odd(w);
+    const auto unaligned = plan_blocked_convolution(d, isa);
+    ASSERT_TRUE(unaligned->body->ReadsUnaligned(1));
+    std::vector<float> of_odd(expected.size(), 3);
+    ASSERT_TRUE(run_plan(*unaligned, blocked_x.data(), odd.data(), of_odd.data(), 1, 2).ok());
+    EXPECT_TRUE(same_bits(expected, of_odd));
     // Each panel writes what rows_per_unit, row_parts and part_elements say, and nothing else.
     const std::int64_t rows = d.batch * d.out_channels / (block > 0 ? block : 1);
     const std::int64_t elements = ir::product(d.output) * (block > 0 ? block : 1);

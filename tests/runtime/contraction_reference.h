@@ -43,6 +43,19 @@ T finish(Accumulator<T> sum) {
   return static_cast<T>(sum);
 }
 
+/// A copy of some elements that begins at an odd address.
+template <class T>
+class UnalignedCopy {
+ public:
+  explicit UnalignedCopy(const std::vector<T>& values) : bytes_(values.size() * sizeof(T) + 2) {
+    std::memcpy(data(), values.data(), values.size() * sizeof(T));
+  }
+  std::byte* data() { return bytes_.data() + (reinterpret_cast<std::uintptr_t>(bytes_.data()) % 2 + 1) % 2; }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
 /// The bits, with every NaN alike.
 template <class T>
 std::uint64_t canonical(T v) {

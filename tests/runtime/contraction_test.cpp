@@ -243,6 +243,49 @@ TEST(ExactMatmul, FewRowsTimesALargeConstantPackItInTheSecondRun) {
   EXPECT_FALSE(packs(half));
 }
 
+// What is packed, and what is widened, may lie as it does in a file.
+TEST(ExactMatmul, AConstantAtAnOddAddress) {
+  int reading = 0;
+  const auto check = [&]<class T>(MatmulDescriptor d, T) {
+    d.y_is_constant = true;
+    const auto x = random_values<T>(static_cast<std::size_t>(d.batch * d.m * d.k), 1);
+    const auto y = random_values<T>(
+        elements(d.y_batch_stride == 0 ? 1 : d.batch, d.y_batch_stride, d.k, d.y_k_stride, d.n, d.y_n_stride),
+        2);
+    const std::vector<T> expected = reference_matmul<T>(d, x.data(), y.data());
+    UnalignedCopy<T> odd(y);
+    for (const Isa isa : host_isas()) {
+      const ContractionPlan plan = plan_exact_matmul(d, isa);
+      SCOPED_TRACE(plan.body->ToString());
+      EXPECT_FALSE(plan.body->ReadsUnaligned(0));
+      if (!plan.body->ReadsUnaligned(1)) continue;
+      ++reading;
+      for (int run = 0; run < 3; ++run) {
+        std::vector<T> out(expected.size(), T(3));
+        ASSERT_TRUE(run_plan(plan, x.data(), odd.data(), out.data(), 1, 4).ok());
+        ASSERT_TRUE(same_bits(expected, out)) << "run " << run;
+      }
+    }
+  };
+  for (const DType dtype : kNumeric) {
+    visit_dtype(dtype, [&]<class T>(T zero) {
+      if constexpr (!std::is_same_v<T, bool>) {
+        check(dense(dtype, 1, 33, 70, 130), zero);
+        check(dense(dtype, 3, 17, 35, 70), zero);
+        check(dense(dtype, 1, 2, 640, 900), zero);  // packed by itself in the second run, on its own side
+        MatmulDescriptor on_its_side = dense(dtype, 1, 3, 130, 70);
+        on_its_side.y_k_stride = 1;
+        on_its_side.y_n_stride = 70;
+        check(on_its_side, zero);
+      }
+    });
+  }
+  EXPECT_GE(reading, 12 * 3 * static_cast<int>(host_isas().size()));
+  MatmulDescriptor small = dense(DType::f32, 1, 2, 64, 64);  // read in place, in every run
+  small.y_is_constant = true;
+  EXPECT_FALSE(plan_exact_matmul(small, host_isa()).body->ReadsUnaligned(1));
+}
+
 TEST(ExactMatmul, ReadingYDecidesThePanelsOfFewRows) {
   // 768 x 768 are 2.4 MB: 200 us from memory, which two threads had better share.
   EXPECT_GE(plan_exact_matmul(dense(DType::f32, 1, 1, 768, 768), host_isa()).units, 4);

@@ -37,6 +37,37 @@ TEST(MemoryTest, BlocksAreAlignedCountedAndRecycled) {
   EXPECT_EQ(memory->stats().cached_bytes, 0);
 }
 
+TEST(MemoryTest, UnalignedMemoryIsCopiedForThoseWhoAskForAligned) {
+  std::vector<char> bytes(4097);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 7);
+  int deleted = 0;
+  {
+    const Ref<Buffer> b = Buffer::WrapUnaligned(bytes.data() + 1, 4096, [&] { ++deleted; });
+    EXPECT_EQ(b->unaligned_data(), bytes.data() + 1);
+    EXPECT_TRUE(b->wrapped());
+    std::vector<const void*> seen(4);
+    {
+      std::vector<std::thread> threads;
+      for (const void*& s : seen) threads.emplace_back([&] { s = b->data(); });
+      for (std::thread& t : threads) t.join();
+    }
+    for (const void* s : seen) EXPECT_EQ(s, seen[0]);
+    EXPECT_NE(seen[0], bytes.data() + 1);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(seen[0]) % 64, 0u);
+    EXPECT_EQ(std::memcmp(seen[0], bytes.data() + 1, 4096), 0);
+    EXPECT_EQ(b->unaligned_data(), bytes.data() + 1);
+    EXPECT_EQ(deleted, 0);
+  }
+  EXPECT_EQ(deleted, 1);
+  int nobody_asked = 0;
+  {
+    const Ref<Buffer> b = Buffer::WrapUnaligned(bytes.data() + 1, 4096, [&] { ++nobody_asked; });
+  }
+  EXPECT_EQ(nobody_asked, 1);
+  const Ref<Buffer> aligned = Buffer::Wrap(bytes.data(), 4096, {});
+  EXPECT_EQ(aligned->unaligned_data(), aligned->data());
+}
+
 TEST(MemoryTest, TheLimitNamesTheSizes) {
   const Ref<Memory> memory = make_ref<Memory>(DeviceId{0}, std::make_shared<CheckingAllocator>(), 10'000);
   const Ref<Buffer> held = memory->Allocate(6000).value();

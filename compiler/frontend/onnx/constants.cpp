@@ -4,9 +4,9 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "compiler/frontend/build.h"
 #include "ir/inference.h"
 #include "leat/create.h"
-#include "runtime/page_out.h"
 
 namespace leat::onnx {
 namespace {
@@ -158,14 +158,16 @@ Tensor make_constant(const TensorProto& t, const ModelBytes& file) {
     std::vector<std::int64_t> truth(data.bytes.begin(), data.bytes.end());
     return converted(t, truth, *dtype, shape);
   }
-  const bool aligned = reinterpret_cast<std::uintptr_t>(data.bytes.data()) % byte_size(*dtype) == 0;
   // 4096: a copy of less costs nothing, and lies better.
-  if (!aligned || data.owner == nullptr || want < 4096) {
-    Tensor copy = from_memory(data.bytes.data(), *dtype, shape);
-    if (data.owner) runtime::page_out(data.bytes.data(), want);  // of the file, nobody reads it again
-    return copy;
+  if (data.owner == nullptr || want < 4096) return from_memory(data.bytes.data(), *dtype, shape);
+  if (reinterpret_cast<std::uintptr_t>(data.bytes.data()) % byte_size(*dtype) == 0) {
+    return borrow(data.bytes.data(), *dtype, shape, [owner = data.owner] {});
   }
-  return borrow(data.bytes.data(), *dtype, shape, [owner = data.owner] {});
+  frontend::check_shape(shape, *dtype, "tensor", {});
+  return frontend::make_leaf(frontend::current_context_id(), *dtype, shape,
+                             runtime::Value::Ready(runtime::Buffer::WrapUnaligned(
+                                 data.bytes.data(), data.bytes.size(), [owner = data.owner] {})),
+                             {});
 }
 
 Tensor make_constant(const SparseTensorProto& sparse, const ModelBytes& file, std::int64_t max_bytes) {
