@@ -15,13 +15,12 @@ using ir::Op;
 using ir::Value;
 
 namespace {
-// A search for a cycle gives up, and the merge with it, after this many groups: keeps fusion linear.
-// One that passes nothing by goes less far: it meets more groups for each that matters.
-constexpr int kCycleSearchLimit = 128, kWholeSearchLimit = 16;
+// A search for a cycle gives up, and the merge with it, after this many units: keeps fusion linear.
+constexpr std::size_t kCycleSearchLimit = 128;
 }  // namespace
 
 FusionGroups::FusionGroups(const ir::Graph& graph, const FuseOptions& options)
-    : graph_(graph), options_(options) {
+    : graph_(graph), options_(options), places_(static_cast<std::uint32_t>(graph.nodes.size())) {
   edge_begin_.reserve(graph.nodes.size() + 1);
   edges_.reserve(2 * graph.nodes.size());
   free_.reserve(graph.nodes.size());
@@ -36,38 +35,10 @@ FusionGroups::FusionGroups(const ir::Graph& graph, const FuseOptions& options)
   for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) {
     if (IsFusible(n)) Visit(n);
   }
-  for (std::vector<std::uint32_t> circle = Arrange(); !circle.empty(); circle = Arrange()) Dissolve(circle);
-}
-
-std::vector<std::uint32_t> FusionGroups::Arrange() {
-  const std::size_t made = groups_.size();
-  needed_.assign(graph_.nodes.size(), false);
-  waits_for_.clear();
-  order_.clear();
+  needed_.assign(graph.nodes.size(), false);
   FindCheap();
   RequireOutside();
-  std::vector<std::uint32_t> circle = Order();
-  if (circle.empty()) return circle;
-  for (; groups_.size() > made; groups_.pop_back()) {  // what is copied out is found again
-    for (const std::uint32_t n : groups_.back().nodes) group_of_[n] = -1;
-  }
-  std::erase_if(circle, [&](std::uint32_t g) { return g >= made; });
-  return circle;
-}
-
-// Groups of single nodes are in no circle, and whatever the whole search lets merge is in none either.
-void FusionGroups::Dissolve(const std::vector<std::uint32_t>& groups) {
-  const bool again = !prunes_;
-  prunes_ = false;
-  std::vector<std::uint32_t> nodes;
-  for (const std::uint32_t g : groups) {
-    nodes.insert(nodes.end(), groups_[g].nodes.begin(), groups_[g].nodes.end());
-    groups_[g].nodes.clear();
-    groups_[g].dead = true;
-  }
-  std::sort(nodes.begin(), nodes.end());
-  for (const std::uint32_t n : nodes) NewGroup(n);
-  for (std::size_t i = 0; !again && i < nodes.size(); ++i) MergeWithOperands(nodes[i]);
+  Order();
 }
 
 bool FusionGroups::IsFusible(std::uint32_t n) const {
@@ -103,6 +74,7 @@ int FusionGroups::NewGroup(std::uint32_t n) {
   const ir::Node& node = graph_.nodes[n];
   Group group;
   group.nodes = {n};
+  group.place = n;
   if (ir::op_info(node.op).family == Family::reduce) {
     group.full = graph_.type(node.inputs[0]).shape;
     group.reduced = node.attrs().integers(ir::Attr::dims);
@@ -202,7 +174,12 @@ bool FusionGroups::TryMerge(int a, int b, std::string* why) {
   if (!EdgesMatch(x, b, domain) || !EdgesMatch(y, a, domain)) {
     return refuse("the reader wants the value at other indices than the loop computes it at");
   }
-  if (WouldCycle(a, b)) return refuse("something between them needs the one and is needed by the other");
+  const bool a_is_older = places_.Before(x.place, y.place);
+  const std::optional<std::vector<std::uint32_t>> between =
+      a_is_older ? UnitsBetween(a, b) : UnitsBetween(b, a);
+  if (!between) return refuse("something between them needs the one and is needed by the other");
+  if (!a_is_older) x.place = y.place;
+  for (const std::uint32_t place : *between) places_.MoveBefore(place, x.place);
   // The merged group lives on in a.
   for (std::uint32_t m : y.nodes) group_of_[m] = a;
   std::vector<std::uint32_t> nodes;
@@ -282,53 +259,46 @@ std::vector<FusionGroups::Boundary> FusionGroups::Boundaries() const {
   return all;
 }
 
-// A path from one group to the other that leaves both would make the merged group wait for itself.
-bool FusionGroups::WouldCycle(int a, int b) const { return Reaches(a, b) || Reaches(b, a); }
-
-// Whether an operand path leads from `from` back to `to` through some node outside both. Searches operands
-// backwards, and passes by what is older than the oldest of `to`. That keeps the search short and misses a
-// path through an old node that reads a group with young members, which depend on `to` (one in 60,000 random
-// graphs, and most layered ones of 10,000 nodes): then groups wait for each other in a circle, and those are
-// made again by the whole search.
-bool FusionGroups::Reaches(int from, int to) const {
-  const std::uint32_t oldest = groups_[static_cast<std::size_t>(to)].nodes.front();
+// The places of what stands between the two and the younger waits for, in order: with them in front of the
+// older one, the merged group can stand there. Nullopt: one of them waits for the older one, so that the
+// merged group would wait for itself, or there are too many to be sure. (After Pearce and Kelly, "A dynamic
+// topological sort algorithm for directed acyclic graphs", 2006.)
+std::optional<std::vector<std::uint32_t>> FusionGroups::UnitsBetween(int older, int younger) const {
+  const std::uint32_t begin = groups_[static_cast<std::size_t>(older)].place;
   absl::flat_hash_set<std::uint32_t> seen;
-  std::vector<std::uint32_t> pending;
-  auto visit_operands = [&](std::uint32_t n, bool outside) {
+  std::vector<std::uint32_t> places, pending;  // pending: nodes that stand for a unit
+  const auto visit_operands = [&](std::uint32_t n, bool outside) {
     for (const Edge& edge : Edges(n)) {
       const std::uint32_t base = edge.base.node;
       const int g = group_of_[base];
-      if (g == from) continue;
-      if (g == to) {
-        if (outside) return true;
+      if (g == younger) continue;
+      if (g == older) {
+        if (outside) return false;
         continue;
       }
-      // A younger operand's group may still hold older nodes, so the group's own operands decide.
-      const std::uint32_t youngest = g >= 0 ? groups_[static_cast<std::size_t>(g)].nodes.back() : base;
-      if (prunes_ && youngest < oldest) continue;
-      const std::uint32_t unit =
-          g >= 0 ? static_cast<std::uint32_t>(graph_.nodes.size()) + static_cast<std::uint32_t>(g) : base;
-      if (seen.insert(unit).second) pending.push_back(unit);
+      const std::uint32_t place = PlaceOf(base);
+      if (Edges(base).empty() || places_.Before(place, begin) || !seen.insert(place).second) continue;
+      places.push_back(place);
+      pending.push_back(base);
     }
-    return false;
+    return true;
   };
-  for (std::uint32_t n : groups_[static_cast<std::size_t>(from)].nodes) {
-    if (visit_operands(n, false)) return true;
-  }
+  const auto visit_unit = [&](std::uint32_t n, bool outside) {
+    if (group_of_[n] < 0) return visit_operands(n, outside);
+    const std::vector<std::uint32_t>& nodes = groups_[static_cast<std::size_t>(group_of_[n])].nodes;
+    return std::all_of(nodes.begin(), nodes.end(),
+                       [&](std::uint32_t m) { return visit_operands(m, outside); });
+  };
+  if (!visit_unit(groups_[static_cast<std::size_t>(younger)].nodes.front(), false)) return std::nullopt;
   while (!pending.empty()) {
-    if (static_cast<int>(seen.size()) > (prunes_ ? kCycleSearchLimit : kWholeSearchLimit))
-      return true;  // too far to be sure
-    const std::uint32_t unit = pending.back();
+    if (seen.size() > kCycleSearchLimit) return std::nullopt;
+    const std::uint32_t n = pending.back();
     pending.pop_back();
-    if (unit >= graph_.nodes.size()) {
-      for (std::uint32_t n : groups_[unit - graph_.nodes.size()].nodes) {
-        if (visit_operands(n, true)) return true;
-      }
-    } else if (visit_operands(unit, true)) {
-      return true;
-    }
+    if (!visit_unit(n, true)) return std::nullopt;
   }
-  return false;
+  std::sort(places.begin(), places.end(),
+            [&](std::uint32_t a, std::uint32_t b) { return places_.Before(a, b); });
+  return places;
 }
 
 // Makes sure that `v` will stand in memory, and returns the node that puts it there: a member, marked as

@@ -9,12 +9,14 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "compiler/passes/fusion_domain.h"
+#include "compiler/passes/movable_order.h"
 #include "compiler/passes/passes.h"
 #include "ir/graph.h"
 
@@ -50,6 +52,7 @@ class FusionGroups {
     Shape full;                         // of the elements
     std::vector<std::int64_t> reduced;  // dimensions of `full`
     int reductions = 0;
+    std::uint32_t place = 0;  // a node: the group stands where that one is in places_
     bool dead = false;
   };
   struct Edge {
@@ -69,22 +72,20 @@ class FusionGroups {
   /// `why` gets the reason of a refusal, unless it is null.
   bool TryMerge(int a, int b, std::string* why);
   bool EdgesMatch(const Group& from, int to_group, const FusionDomain& domain) const;
-  /// Finds what must stand in memory, and the order. Where groups wait for each other in a circle: these.
-  std::vector<std::uint32_t> Arrange();
-  /// Makes them again, so that they do not.
-  void Dissolve(const std::vector<std::uint32_t>& groups);
-  bool WouldCycle(int a, int b) const;
-  bool Reaches(int from, int to) const;
+  std::optional<std::vector<std::uint32_t>> UnitsBetween(int older, int younger) const;
+  /// Where a unit stands, as a node: its own, or that of its group.
+  std::uint32_t PlaceOf(std::uint32_t node) const {
+    return group_of_[node] < 0 ? node : groups_[static_cast<std::size_t>(group_of_[node])].place;
+  }
   void FindCheap();
   void RequireOutside();
   std::uint32_t Require(ir::Value v);
-  /// The groups in circles; none: order_ is complete.
-  std::vector<std::uint32_t> Order();
+  void Order();
 
   const ir::Graph& graph_;
   const FuseOptions& options_;
-  bool prunes_ = true;  // searches for cycles pass by what is older: see Reaches
   std::vector<int> group_of_;
+  MovableOrder places_;      // of all nodes; that of the places of units is topological at any time
   std::vector<Edge> edges_;  // of all nodes: views are looked through once
   std::vector<std::uint32_t> edge_begin_;
   std::vector<bool> needed_, cheap_, free_;
