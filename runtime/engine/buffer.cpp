@@ -83,11 +83,8 @@ Ref<Buffer> Buffer::WrapOnDevice(DeviceId device, void* data, std::size_t bytes,
 }
 
 void Buffer::Destroy() noexcept {
-  if (memory_) {
-    // Recycle may put this object on a free list, where another thread takes it at once: keep our own
-    // count of the memory.
-    const Ref<Memory> memory = std::move(memory_);
-    memory->Recycle(this);
+  if (memory_ != nullptr) {
+    memory_->Recycle(this);
     return;
   }
   std::function<void()> deleter = std::move(deleter_);
@@ -103,69 +100,143 @@ Memory::Memory(DeviceId device, std::shared_ptr<Allocator> allocator, std::int64
       limit_(limit),
       on_device_(on_device) {}
 
-Memory::~Memory() { Trim(); }
+Memory::~Memory() = default;
+
+// Of the owners' last Ref. Buffers may live on.
+void Memory::Destroy() noexcept {
+  Close();
+  if (live_bytes_.fetch_sub(1) == 1) delete this;
+}
+
+Memory::Shelf& Memory::ShelfOfThread() {
+  static std::atomic<std::uint32_t> threads{0};
+  thread_local const std::uint32_t ordinal = threads.fetch_add(1, std::memory_order_relaxed);
+  return shelves_[ordinal % kShelves];
+}
+
+void Memory::NotePeak(std::int64_t live) {
+  std::int64_t peak = peak_bytes_.load(std::memory_order_relaxed);
+  while (live > peak && !peak_bytes_.compare_exchange_weak(peak, live, std::memory_order_relaxed)) {
+  }
+}
+
+void Memory::Count(Shelf& shelf, std::int64_t size) {
+  shelf.uncounted += size;
+  std::int64_t live = live_bytes_.load(std::memory_order_relaxed) + shelf.uncounted;
+  if (shelf.closed || std::abs(shelf.uncounted) > kUncounted) {
+    const std::int64_t change = std::exchange(shelf.uncounted, 0);
+    live = live_bytes_.fetch_add(change) + change;
+  }
+  if (size > 0) NotePeak(std::min(live - 1, held_bytes_.load(std::memory_order_relaxed)));
+}
 
 StatusOr<Ref<Buffer>> Memory::Allocate(std::size_t bytes) {
   constexpr std::size_t kMost = std::size_t{1} << 46;
+  Shelf& shelf = ShelfOfThread();
   const int c = bytes <= kMost ? class_of(bytes) : 0;
   const auto size = static_cast<std::int64_t>(block_bytes(c));
   Buffer* buffer = nullptr;
   if (bytes <= kMost) {
-    SizeClass& size_class = classes_[c];
-    const std::lock_guard lock(size_class.mutex);
-    if ((buffer = size_class.free)) size_class.free = buffer->next_free_;
-  }
-  if (buffer) {
-    buffer->Revive();
-  } else {
-    const bool held = bytes <= kMost && Hold(size);
-    void* block = nullptr;
-    if (held) {
-      block = allocator_->Allocate(block_bytes(c), kBufferAlignment);
-      if (!block && stats().cached_bytes > 0) {
-        Trim();
-        block = allocator_->Allocate(block_bytes(c), kBufferAlignment);
+    {
+      const std::lock_guard lock(shelf.mutex);
+      if ((buffer = TakeFree(shelf, c)) != nullptr) Count(shelf, size);
+    }
+    if (buffer == nullptr) {
+      buffer = TakeFromOthers(shelf, c);
+      if (buffer == nullptr) buffer = NewBlock(c);
+      if (buffer != nullptr) {
+        const std::lock_guard lock(shelf.mutex);
+        Count(shelf, size);
       }
     }
-    if (!block) {
-      if (held) held_bytes_.fetch_sub(size);
-      std::string message = "out of memory on device " + std::to_string(device_) + ": " +
-                            std::to_string(bytes) + " bytes asked for, " +
-                            std::to_string(live_bytes_.load()) + " in use";
-      if (limit_ > 0) message += ", limit " + std::to_string(limit_);
-      return Status(Code::resource_exhausted, std::move(message));
-    }
-    system_allocations_.fetch_add(1, std::memory_order_relaxed);
-    buffer = new (std::nothrow) Buffer();
-    if (!buffer) {
-      allocator_->Free(block, block_bytes(c), kBufferAlignment);
-      held_bytes_.fetch_sub(size);
-      return Status(Code::resource_exhausted, "out of memory for the record of a buffer");
-    }
-    buffer->data_.store(block, std::memory_order_relaxed);
-    buffer->device_ = device_;
-    buffer->size_class_ = static_cast<std::uint8_t>(c);
   }
+  if (buffer == nullptr) {
+    std::string message = "out of memory on device " + std::to_string(device_) + ": " +
+                          std::to_string(bytes) + " bytes asked for, " + std::to_string(stats().live_bytes) +
+                          " in use";
+    if (limit_ > 0) message += ", limit " + std::to_string(limit_);
+    return Status(Code::resource_exhausted, std::move(message));
+  }
+  buffer->Revive();
   buffer->bytes_ = bytes;
-  buffer->memory_ = Ref<Memory>::Share(this);
-  const std::int64_t live = live_bytes_.fetch_add(size) + size;
-  std::int64_t peak = peak_bytes_.load(std::memory_order_relaxed);
-  while (live > peak && !peak_bytes_.compare_exchange_weak(peak, live, std::memory_order_relaxed)) {
-  }
   return Ref<Buffer>::Adopt(buffer);
 }
 
-void Memory::Recycle(Buffer* buffer) noexcept {
-  const auto size = static_cast<std::int64_t>(block_bytes(buffer->size_class_));
-  live_bytes_.fetch_sub(size);
-  if (closed_.load(std::memory_order_relaxed)) {
-    FreeBlock(buffer);
-    return;
+Buffer* Memory::TakeFree(Shelf& shelf, int c) {
+  Buffer* const buffer = shelf.free[c].load(std::memory_order_relaxed);
+  if (buffer != nullptr) shelf.free[c].store(buffer->next_free_, std::memory_order_relaxed);
+  return buffer;
+}
+
+// All of the first other shelf that has some: where one thread takes what another gives back, most calls of
+// both stay on their own.
+Buffer* Memory::TakeFromOthers(Shelf& shelf, int c) {
+  for (std::uint32_t i = 0; i < kShelves; ++i) {
+    const std::uint32_t donor = (shelf.donor.load(std::memory_order_relaxed) + i) % kShelves;
+    Shelf& other = shelves_[donor];
+    if (other.free[c].load(std::memory_order_relaxed) == nullptr || &other == &shelf) continue;
+    // Under a limit all free blocks are on shelves when room is made.
+    std::unique_lock<std::mutex> no_trim(hold_mutex_, std::defer_lock);
+    if (limit_ > 0) no_trim.lock();
+    Buffer* list;
+    {
+      const std::lock_guard lock(other.mutex);
+      list = other.free[c].exchange(nullptr, std::memory_order_relaxed);
+    }
+    if (list == nullptr) continue;
+    shelf.donor.store(donor, std::memory_order_relaxed);
+    Buffer* rest = list->next_free_;
+    {
+      const std::lock_guard lock(shelf.mutex);
+      if (!shelf.closed && shelf.free[c].load(std::memory_order_relaxed) == nullptr) {
+        shelf.free[c].store(std::exchange(rest, nullptr), std::memory_order_relaxed);
+      }
+      while (rest != nullptr && !shelf.closed) {
+        Buffer* const next = rest->next_free_;
+        rest->next_free_ = shelf.free[c].load(std::memory_order_relaxed);
+        shelf.free[c].store(std::exchange(rest, next), std::memory_order_relaxed);
+      }
+    }
+    while (rest != nullptr) FreeBlock(std::exchange(rest, rest->next_free_));
+    return list;
   }
-  SizeClass& size_class = classes_[buffer->size_class_];
-  const std::lock_guard lock(size_class.mutex);
-  buffer->next_free_ = size_class.free;
-  size_class.free = buffer;
+  return nullptr;
+}
+
+Buffer* Memory::NewBlock(int c) {
+  const auto size = static_cast<std::int64_t>(block_bytes(c));
+  if (!Hold(size)) return nullptr;
+  void* block = allocator_->Allocate(block_bytes(c), kBufferAlignment);
+  if (block == nullptr && Trim()) block = allocator_->Allocate(block_bytes(c), kBufferAlignment);
+  Buffer* const buffer = block == nullptr ? nullptr : new (std::nothrow) Buffer();
+  if (buffer == nullptr) {
+    if (block != nullptr) allocator_->Free(block, block_bytes(c), kBufferAlignment);
+    held_bytes_.fetch_sub(size);
+    return nullptr;
+  }
+  system_allocations_.fetch_add(1, std::memory_order_relaxed);
+  buffer->data_.store(block, std::memory_order_relaxed);
+  buffer->device_ = device_;
+  buffer->size_class_ = static_cast<std::uint8_t>(c);
+  buffer->memory_ = this;
+  return buffer;
+}
+
+void Memory::Recycle(Buffer* buffer) noexcept {
+  const int c = buffer->size_class_;
+  const auto size = static_cast<std::int64_t>(block_bytes(c));
+  Shelf& shelf = ShelfOfThread();
+  {
+    const std::lock_guard lock(shelf.mutex);
+    if (!shelf.closed) {
+      Count(shelf, -size);
+      buffer->next_free_ = shelf.free[c].load(std::memory_order_relaxed);
+      shelf.free[c].store(buffer, std::memory_order_relaxed);
+      return;
+    }
+  }
+  FreeBlock(buffer);
+  if (live_bytes_.fetch_sub(size) == size) delete this;
 }
 
 bool Memory::Hold(std::int64_t size) {
@@ -191,27 +262,39 @@ void Memory::FreeBlock(Buffer* buffer) noexcept {
 }
 
 void Memory::Close() {
-  closed_.store(true, std::memory_order_relaxed);
+  for (Shelf& shelf : shelves_) {
+    const std::lock_guard lock(shelf.mutex);
+    shelf.closed = true;
+    Count(shelf, 0);
+  }
   Trim();
 }
 
 bool Memory::Trim() {
   bool any = false;
-  for (SizeClass& size_class : classes_) {
-    Buffer* list;
-    {
-      const std::lock_guard lock(size_class.mutex);
-      list = std::exchange(size_class.free, nullptr);
+  for (Shelf& shelf : shelves_) {
+    for (int c = 0; c < kClasses; ++c) {
+      if (shelf.free[c].load(std::memory_order_relaxed) == nullptr) continue;
+      Buffer* list;
+      {
+        const std::lock_guard lock(shelf.mutex);
+        list = shelf.free[c].exchange(nullptr, std::memory_order_relaxed);
+      }
+      any |= list != nullptr;
+      while (list != nullptr) FreeBlock(std::exchange(list, list->next_free_));
     }
-    any |= list != nullptr;
-    while (list) FreeBlock(std::exchange(list, list->next_free_));
   }
   return any;
 }
 
 MemoryStats Memory::stats() const {
-  const std::int64_t live = live_bytes_.load(), held = held_bytes_.load();
-  return {live, peak_bytes_.load(std::memory_order_relaxed), std::max<std::int64_t>(held - live, 0),
+  std::int64_t live = live_bytes_.load() - 1;
+  for (const Shelf& shelf : shelves_) {
+    const std::lock_guard lock(shelf.mutex);
+    live += shelf.uncounted;
+  }
+  return {live, std::max(live, peak_bytes_.load(std::memory_order_relaxed)),
+          std::max<std::int64_t>(held_bytes_.load() - live, 0),
           system_allocations_.load(std::memory_order_relaxed)};
 }
 

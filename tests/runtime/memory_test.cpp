@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include <random>
 #include <thread>
 #include <vector>
 
@@ -66,6 +67,71 @@ TEST(MemoryTest, UnalignedMemoryIsCopiedForThoseWhoAskForAligned) {
   EXPECT_EQ(nobody_asked, 1);
   const Ref<Buffer> aligned = Buffer::Wrap(bytes.data(), 4096, {});
   EXPECT_EQ(aligned->unaligned_data(), aligned->data());
+}
+
+TEST(MemoryTest, AThreadTakesWhatAnotherGaveBack) {
+  const auto allocator = std::make_shared<CheckingAllocator>();
+  const Ref<Memory> memory = make_ref<Memory>(DeviceId{0}, allocator, 0);
+  std::vector<Ref<Buffer>> taken(50);
+  for (int round = 0; round < 20; ++round) {  // each in a thread of its own, given back here
+    std::thread([&] {
+      for (Ref<Buffer>& b : taken) b = memory->Allocate(1000).value();
+    }).join();
+    EXPECT_EQ(memory->stats().live_bytes, 50 * 1024);
+    for (Ref<Buffer>& b : taken) b = nullptr;
+    EXPECT_EQ(memory->stats().live_bytes, 0);
+    EXPECT_EQ(memory->stats().cached_bytes, 50 * 1024);
+  }
+  EXPECT_EQ(allocator->total.load(), 50);
+  EXPECT_EQ(memory->stats().system_allocations, 50);
+}
+
+TEST(MemoryTest, CountsWhatManyThreadsTakeAndGiveBack) {
+  constexpr int kThreads = 12, kRounds = 2000;
+  const Ref<Memory> memory = make_ref<Memory>(DeviceId{0}, std::make_shared<CheckingAllocator>(), 0);
+  std::vector<std::atomic<Buffer*>> places(64);
+  const auto put = [&](std::size_t place, const Ref<Buffer>& b) {  // and drop what another thread left there
+    if (b) b->AddRef();
+    const Ref<Buffer> before = Ref<Buffer>::Adopt(places[place].exchange(b.get()));
+  };
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      std::mt19937 random(static_cast<std::uint32_t>(t));
+      for (int i = 0; i < kRounds; ++i) {
+        const std::size_t bytes = random() % 4 == 0 ? 70'000 : 64 + random() % 300;
+        put(random() % places.size(), random() % 5 == 0 ? Ref<Buffer>() : memory->Allocate(bytes).value());
+      }
+    });
+  }
+  for (std::thread& t : threads) t.join();
+  std::int64_t bytes = 0;
+  for (const std::atomic<Buffer*>& b : places)
+    bytes += b == nullptr ? 0 : static_cast<std::int64_t>(b.load()->bytes());
+  const MemoryStats stats = memory->stats();
+  EXPECT_GE(stats.live_bytes, bytes);
+  EXPECT_LE(stats.live_bytes, bytes + bytes / 4 + 64 * 64);
+  EXPECT_GE(stats.peak_bytes, stats.live_bytes);
+  for (std::size_t p = 0; p < places.size(); ++p) put(p, nullptr);
+  EXPECT_EQ(memory->stats().live_bytes, 0);
+}
+
+TEST(MemoryTest, EndsWithItsLastBufferOnAnyThread) {
+  for (int round = 0; round < 200; ++round) {
+    const auto allocator = std::make_shared<CheckingAllocator>();  // checks at its end that all is back
+    Ref<Memory> memory = make_ref<Memory>(DeviceId{0}, allocator, 0);
+    std::vector<Ref<Buffer>> buffers;
+    for (int i = 0; i < 24; ++i) buffers.push_back(memory->Allocate(i % 2 == 0 ? 100 : 9000).value());
+    for (int i = 0; i < 6; ++i) buffers.pop_back();  // some are free
+    std::vector<std::thread> threads;
+    for (std::size_t t = 0; t < 3; ++t) {
+      threads.emplace_back([&, t] {
+        for (std::size_t i = t; i < buffers.size(); i += 3) buffers[i] = nullptr;
+      });
+    }
+    memory = nullptr;
+    for (std::thread& t : threads) t.join();
+  }
 }
 
 TEST(MemoryTest, TheLimitNamesTheSizes) {

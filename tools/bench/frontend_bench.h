@@ -1,21 +1,17 @@
 // How the benchmarks measure and report: medians of interleaved rounds, beside the lowest and the highest.
 //
 // One line per figure: for people, or with Settings::json {"row":..,"name":..,"median":..,"low":..,"high":..,
-// "unit":..}. `news` counts calls of operator new, which the program that includes this replaces (in
-// frontend_bench.cpp). Single-threaded but for `news`.
+// "unit":..}. Single-threaded.
 //
 //   report("2", "RunInto", spread(times), "ns", "bar 150");
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
 
 namespace leat::bench {
-
-extern std::atomic<std::int64_t> news;
 
 struct Settings {
   bool json = false;
