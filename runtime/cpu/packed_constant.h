@@ -10,16 +10,18 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <new>
 #include <utility>
 
+#include "runtime/block.h"
 #include "runtime/page_out.h"
 
 namespace leat::runtime::cpu {
 
 class PackedConstant {
  public:
+  PackedConstant() = default;
+  PackedConstant(const PackedConstant&) = delete;
+  ~PackedConstant() { free_block(data_, bytes_); }
   /// The packed bytes; null: read the operand, which keeps its pages until this ends.
   class Use {
    public:
@@ -43,26 +45,23 @@ class PackedConstant {
   /// pack(std::byte*) fills `bytes` bytes from the operand, `source_bytes` from `source` on.
   template <class Pack>
   Use Get(std::int64_t bytes, const void* source, std::int64_t source_bytes, Pack&& pack) const {
-    if (state_.load(std::memory_order_acquire) == State::ready) return Use(data_.get());
+    if (state_.load(std::memory_order_acquire) == State::ready) return Use(data_);
     readers_.fetch_add(1, std::memory_order_relaxed);
     Use use(this);
     State state = State::unpacked;
     if (!state_.compare_exchange_strong(state, State::packing)) return use;
-    data_.reset(static_cast<std::byte*>(
-        ::operator new (static_cast<std::size_t>(bytes), std::align_val_t{64}, std::nothrow)));
+    data_ = static_cast<std::byte*>(allocate_block(static_cast<std::size_t>(bytes)));
     if (data_ == nullptr) return use;  // stays `packing`: never tried again
-    pack(data_.get());
+    bytes_ = static_cast<std::size_t>(bytes);
+    pack(data_);
     source_ = source;
     source_bytes_ = source_bytes;
     state_.store(State::ready, std::memory_order_release);
-    return Use(data_.get());
+    return Use(data_);
   }
 
  private:
   enum class State : int { unpacked, packing, ready };
-  struct Delete {
-    void operator()(std::byte* p) const { ::operator delete (p, std::align_val_t{64}); }
-  };
   // Whoever reads the operand last gives its pages back.
   void Leave() const {
     if (readers_.fetch_sub(1, std::memory_order_acq_rel) == 1 &&
@@ -73,7 +72,8 @@ class PackedConstant {
 
   mutable std::atomic<State> state_{State::unpacked};
   mutable std::atomic<int> readers_{0};
-  mutable std::unique_ptr<std::byte, Delete> data_;
+  mutable std::byte* data_ = nullptr;
+  mutable std::size_t bytes_ = 0;
   mutable const void* source_ = nullptr;
   mutable std::int64_t source_bytes_ = 0;
 };

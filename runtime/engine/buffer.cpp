@@ -6,6 +6,7 @@
 #include <new>
 #include <string>
 
+#include "runtime/block.h"
 #include "runtime/page_out.h"
 
 namespace leat::runtime {
@@ -13,12 +14,8 @@ namespace {
 
 class SystemAllocator final : public Allocator {
  public:
-  void* Allocate(std::size_t bytes, std::size_t alignment) override {
-    return ::operator new (bytes, std::align_val_t{alignment}, std::nothrow);
-  }
-  void Free(void* block, std::size_t, std::size_t alignment) noexcept override {
-    ::operator delete (block, std::align_val_t{alignment});
-  }
+  void* Allocate(std::size_t bytes, std::size_t) override { return allocate_block(bytes); }
+  void Free(void* block, std::size_t bytes, std::size_t) noexcept override { free_block(block, bytes); }
 };
 
 // Class c holds blocks of (4 + c % 4) * 2^(c / 4 + 4) bytes: 64, 80, 96, 112, 128, 160, ... A multiple of 64
@@ -58,20 +55,20 @@ Ref<Buffer> Buffer::WrapUnaligned(const void* data, std::size_t bytes, std::func
 
 bool Buffer::CopyAligned() const noexcept {
   if (data_.load(std::memory_order_acquire) != nullptr) return true;
-  void* const copy = ::operator new (bytes_, std::align_val_t{kBufferAlignment}, std::nothrow);
+  void* const copy = allocate_block(bytes_);
   if (copy == nullptr) return false;
   std::memcpy(copy, unaligned_, bytes_);
   void* before = nullptr;
   if (data_.compare_exchange_strong(before, copy, std::memory_order_acq_rel)) {
     page_out(unaligned_, static_cast<std::int64_t>(bytes_));
   } else {
-    ::operator delete (copy, std::align_val_t{kBufferAlignment});
+    free_block(copy, bytes_);
   }
   return true;
 }
 
 Buffer::~Buffer() {
-  if (unaligned_ != nullptr) ::operator delete (data_.load(), std::align_val_t{kBufferAlignment});
+  if (unaligned_ != nullptr) free_block(data_.load(), bytes_);
 }
 
 Ref<Buffer> Buffer::WrapOnDevice(DeviceId device, void* data, std::size_t bytes,

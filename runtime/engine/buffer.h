@@ -21,16 +21,17 @@
 
 #include "leat/engine.h"
 #include "leat/status.h"
+#include "runtime/block.h"
 #include "runtime/engine/short_mutex.h"
 #include "runtime/program/program.h"
 #include "runtime/ref.h"
 
 namespace leat::runtime {
 
-inline constexpr std::size_t kBufferAlignment = 64;
+inline constexpr std::size_t kBufferAlignment = kBlockAlignment;
 
 using leat::Allocator;
-/// The aligned operator new of the process.
+/// allocate_block: from the aligned operator new of the process, large blocks on huge pages.
 std::shared_ptr<Allocator> default_allocator();
 
 class Memory;
