@@ -16,12 +16,11 @@ using runtime::Value;
 // 16,384 launches of at most 64 KB each: what may be queued beyond the runs in flight.
 constexpr std::size_t kMostQueued = 16'384;
 constexpr std::int64_t kMostOutputBytes = 64 << 10;
-// A batch is some 20 us of work, what it costs to wake another worker, and at most 64 launches.
+// A batch is some 20 us of work, what it costs to wake another worker, and at most so many launches.
 constexpr double kBatchNs = 20'000;
-constexpr std::size_t kMostBatch = 64;
-// A worker that found fewer lets them gather: taking the lock from the caller costs both 0.1 to 0.5 us, and
-// one by one that made a caller's eval twice as dear.
-constexpr std::size_t kFewLaunches = 16;
+constexpr std::size_t kMostBatch = 128;
+// A worker that found a batch that was not full lets the next ones gather: taking the lock from the caller
+// costs both 0.1 to 0.5 us, and one by one that made a caller's eval twice as dear.
 constexpr std::int64_t kGatherNs = 8'000;
 constexpr std::size_t kMostSpares = 4;
 // Who waits looks through so many for its own: 4 us, less than it takes to be woken.
@@ -179,7 +178,7 @@ bool LaunchQueue::RunOldest(const std::shared_ptr<ContextState>& state, bool gat
   queue.batches_.pop_front();
   queue.queued_ -= batch->launches.size();
   lock.unlock();
-  const bool few = batch->launches.size() < kFewLaunches;
+  const bool few = batch->launches.size() < batch_size(*batch->plan);
   RunAll(state, *batch);
   batch->plan = nullptr;
   {

@@ -165,8 +165,8 @@ Buffer* Memory::TakeFree(Shelf& shelf, int c) {
   return buffer;
 }
 
-// All of the first other shelf that has some: where one thread takes what another gives back, most calls of
-// both stay on their own.
+// The top bundle of the first other shelf that has one: where one thread takes what another gives back, most
+// calls of both stay on their own.
 Buffer* Memory::TakeFromOthers(Shelf& shelf, int c) {
   for (std::uint32_t i = 0; i < kShelves; ++i) {
     const std::uint32_t donor = (shelf.donor.load(std::memory_order_relaxed) + i) % kShelves;
@@ -175,23 +175,23 @@ Buffer* Memory::TakeFromOthers(Shelf& shelf, int c) {
     // Under a limit all free blocks are on shelves when room is made.
     std::unique_lock<std::mutex> no_trim(hold_mutex_, std::defer_lock);
     if (limit_ > 0) no_trim.lock();
-    Buffer* list;
+    Buffer *list, *bottom = nullptr;
     {
       const std::lock_guard lock(other.mutex);
-      list = other.free[c].exchange(nullptr, std::memory_order_relaxed);
+      list = other.free[c].load(std::memory_order_relaxed);
+      if (list != nullptr) {
+        bottom = list->bottom_;
+        other.free[c].store(std::exchange(bottom->next_free_, nullptr), std::memory_order_relaxed);
+      }
     }
     if (list == nullptr) continue;
     shelf.donor.store(donor, std::memory_order_relaxed);
-    Buffer* rest = list->next_free_;
-    {
+    Buffer* rest = list == bottom ? nullptr : list->next_free_;
+    if (rest != nullptr) {
       const std::lock_guard lock(shelf.mutex);
-      if (!shelf.closed && shelf.free[c].load(std::memory_order_relaxed) == nullptr) {
+      if (!shelf.closed) {
+        bottom->next_free_ = shelf.free[c].load(std::memory_order_relaxed);
         shelf.free[c].store(std::exchange(rest, nullptr), std::memory_order_relaxed);
-      }
-      while (rest != nullptr && !shelf.closed) {
-        Buffer* const next = rest->next_free_;
-        rest->next_free_ = shelf.free[c].load(std::memory_order_relaxed);
-        shelf.free[c].store(std::exchange(rest, next), std::memory_order_relaxed);
       }
     }
     while (rest != nullptr) FreeBlock(std::exchange(rest, rest->next_free_));
@@ -227,7 +227,11 @@ void Memory::Recycle(Buffer* buffer) noexcept {
     const std::lock_guard lock(shelf.mutex);
     if (!shelf.closed) {
       Count(shelf, -size);
-      buffer->next_free_ = shelf.free[c].load(std::memory_order_relaxed);
+      Buffer* const top = shelf.free[c].load(std::memory_order_relaxed);
+      const bool joins = top != nullptr && top->height_ < kBundle;
+      buffer->height_ = static_cast<std::uint8_t>(joins ? top->height_ + 1 : 1);
+      buffer->bottom_ = joins ? top->bottom_ : buffer;
+      buffer->next_free_ = top;
       shelf.free[c].store(buffer, std::memory_order_relaxed);
       return;
     }

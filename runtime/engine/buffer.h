@@ -75,11 +75,12 @@ class Buffer final : public RefCounted {
   const void* unaligned_ = nullptr;
   std::size_t bytes_ = 0;
   DeviceId device_ = 0;
-  std::uint8_t size_class_ = 0;
+  std::uint8_t size_class_ = 0, height_ = 0;
   bool wrapped_on_device_ = false;
   Memory* memory_ = nullptr;  // null: wrapped
   std::function<void()> deleter_;
-  Buffer* next_free_ = nullptr;
+  // While it is free: the one below, the bottom of its bundle, and how many it makes with those down to that.
+  Buffer *next_free_ = nullptr, *bottom_ = nullptr;
 };
 
 struct MemoryStats {
@@ -114,6 +115,8 @@ class Memory final : public RefCounted {
   // block is unused.
   static constexpr int kClasses = 168, kShelves = 8;
   static constexpr std::int64_t kUncounted = 4 << 10;
+  // Free blocks of a class lie in bundles of up to so many, which move from shelf to shelf as a whole.
+  static constexpr int kBundle = 32;
   struct alignas(64) Shelf {
     mutable ShortMutex mutex;
     bool closed = false;
