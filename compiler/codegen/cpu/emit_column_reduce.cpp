@@ -11,8 +11,10 @@ namespace leat::compiler::codegen {
 using meaning::kReductionBlock;
 namespace {
 /// Each row of a wide matrix is another page, where the hardware prefetches nothing: a strip asks for its
-/// rows so far ahead. A prefetch beyond the last row does nothing.
-constexpr std::int64_t kRowsAhead = 16;
+/// rows so far ahead, in the L2 cache, which waits for more lines at once than the L1 does. The sum of 4096 x
+/// 4096 on two cores of Emerald Rapids, medians of three turns: 16 rows in L1 3.0 to 3.1 ms, in L2 2.8 to
+/// 3.1; 48 and 96 in L2 2.3 to 2.5; 160 2.6 to 2.9. A prefetch beyond the last row does nothing.
+constexpr std::int64_t kRowsAhead = 64;
 }  // namespace
 
 void CpuEmitter::EmitColumnReduce() {
@@ -83,6 +85,7 @@ void CpuEmitter::EmitStrip(llvm::Value* lane, int vectors, llvm::Value* remainin
 }
 
 void CpuEmitter::PrefetchRow(const std::vector<Step>& steps, llvm::Value* row) {
+  constexpr int kInL2 = 2;
   if (steps.size() < 2) return;
   for (std::size_t v = 0; v < inputs_.size(); ++v) {
     const Input& input = kernel_.inputs[v];
@@ -94,7 +97,7 @@ void CpuEmitter::PrefetchRow(const std::vector<Step>& steps, llvm::Value* row) {
     for (std::size_t s = 0; s < steps.size(); s += apart) {
       llvm::Value* address = ElementAddress(inputs_[v], steps[s].lane, row);
       b_.CreateIntrinsic(llvm::Intrinsic::prefetch, {address->getType()},
-                         {address, b_.getInt32(0), b_.getInt32(3), b_.getInt32(1)});
+                         {address, b_.getInt32(0), b_.getInt32(kInL2), b_.getInt32(1)});
     }
   }
 }
