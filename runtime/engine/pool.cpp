@@ -268,6 +268,17 @@ void Pool::WakeOne(Worker* me, bool even_seated) {
   }
 }
 
+void Pool::WakeUnlessHelped(Worker& me) {
+  constexpr std::int64_t kPatienceNs = 2'000;  // from submitting to waiting a caller takes some 500 ns
+  const std::int64_t until = now_ns() + kPatienceNs;
+  while (now_ns() < until) {
+    for (int k = 0; k < 4; ++k) cpu_pause();
+    const std::uint64_t s = idle_.load(std::memory_order_seq_cst);
+    if (spinners(s) > 0 || sleepers(s) <= helpers(s) || me.deque.empty()) return;
+  }
+  WakeOne(&me);
+}
+
 void Pool::ShareNoCpu(const Worker& me) {
   if (hook_) return;
   const int here = sched_getcpu();

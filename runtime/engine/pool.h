@@ -85,6 +85,13 @@ class Pool {
     if (spinners(s) == 0 && sleepers(s) > helpers(s)) [[unlikely]]
       WakeOne(&me);
   }
+  /// The same where a caller may be about to wait, and would help: it is given time to come. To wake a
+  /// sleeper for it costs more, and leaves one thread more than there are cores.
+  void NotifyUnlessHelped(Worker& me) {
+    const std::uint64_t s = idle_.load(std::memory_order_seq_cst);
+    if (spinners(s) == 0 && sleepers(s) > helpers(s)) [[unlikely]]
+      WakeUnlessHelped(me);
+  }
   /// For a worker in the middle of much work of its own: a job or an injected item, if it is time for one.
   Item Interleave(Worker& me);
 
@@ -113,8 +120,11 @@ class Pool {
 
   int workers() const { return count_; }
   bool synchronous() const { return synchronous_; }
-  /// How long a caller that waits looks for work before it sleeps.
-  double spin_ns() const { return spin_ns_; }
+  /// How long a caller that waits looks for work before it sleeps: longer where it helps the run that it
+  /// waits for, and no worker looks on already.
+  double caller_patience_ns(bool helps) const {
+    return helps && spinners(idle_.load(std::memory_order_relaxed)) == 0 ? kBusySpins * spin_ns_ : spin_ns_;
+  }
   const std::vector<std::unique_ptr<Worker>>& places() const { return workers_; }
   std::int64_t jobs_pending() const { return jobs_pending_.load(std::memory_order_seq_cst); }
   std::uint64_t jobs_done() const { return jobs_done_.load(std::memory_order_relaxed); }
@@ -148,6 +158,7 @@ class Pool {
   double patience_ns(std::uint64_t spinning) const {
     return spinning <= long_spinners_ && client_.Busy() ? kBusySpins * spin_ns_ : spin_ns_;
   }
+  void WakeUnlessHelped(Worker& me);
   void WakeOne(Worker* me, bool even_seated = false);
   enum class Parked : std::uint8_t { woken, leave };
   Parked Park(Worker& me, bool counted);
@@ -171,7 +182,7 @@ class Pool {
   std::atomic<std::uint64_t> jobs_done_{0};
   std::atomic<std::int32_t> pumps_{0};  // jobs posted to the hook and not over
   std::atomic<bool> draining_{false};
-  mutable std::mutex mutex_;  // guards the three queues
+  mutable ShortMutex mutex_;  // guards the three queues
   std::deque<Item> injection_;
   std::deque<Job> high_jobs_, low_jobs_;
 };

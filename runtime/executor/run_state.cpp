@@ -265,11 +265,13 @@ void RunState::Finish() {
   }
   core_->admission.Release(*this);
   std::vector<std::function<void()>> callbacks;
+  bool awaited = false;
   {
     const std::lock_guard lock(mutex_);
     callbacks.swap(callbacks_);
-    if (done_.exchange(1, std::memory_order_acq_rel) == 2) futex_wake(done_);
+    awaited = done_.exchange(1, std::memory_order_acq_rel) == 2;
   }
+  if (awaited) futex_wake(done_);
   for (std::function<void()>& callback : callbacks) {
     core_->pool.Schedule({std::move(callback), request.group}, Priority::high);
   }

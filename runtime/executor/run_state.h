@@ -111,7 +111,8 @@ class RunState final : public Run {
 
  private:
   /// One round of help: whether it found something to do.
-  bool HelpOnce(Clock::time_point deadline);
+  bool HelpOnce(Clock::time_point deadline, bool (*satisfied)(const void*), const void* argument);
+  double PatienceNs() const;
   void MakeProgram();
   void InputDone(std::uint32_t input);
   /// Releases the readers of an input whose gate was closed and is open now.
@@ -144,7 +145,7 @@ class RunState final : public Run {
   std::uint32_t gate_count_ = 0;
   std::optional<std::stop_callback<Stopper>> stop_callback_;
   std::int64_t begin_ns_ = 0, bound_ns_ = 0;
-  mutable std::mutex mutex_;  // guards what follows
+  mutable ShortMutex mutex_;  // guards what follows
   Status status_;
   bool resting_ = false;
   std::vector<std::function<void()>> callbacks_;

@@ -57,7 +57,7 @@ Status RunState::WaitUntil(Clock::time_point deadline) {
   }
 }
 
-bool RunState::HelpOnce(Clock::time_point deadline) {
+bool RunState::HelpOnce(Clock::time_point deadline, bool (*satisfied)(const void*), const void* argument) {
   Pool& pool = core_->pool;
   if (stage.load(std::memory_order_acquire) == Stage::planning) {
     if (plan_claimed_.load(std::memory_order_relaxed) || deadline != Clock::time_point::max()) return false;
@@ -80,17 +80,32 @@ bool RunState::HelpOnce(Clock::time_point deadline) {
   Worker* seat = pool.EnterHelper();
   if (!seat) return false;
   const std::uint32_t mine = slot;
+  const auto wanted = [&](Item i) { return slot_of(i) == mine && (shares || length_of(i) != kHelpSplit); };
   Item item = make_item(mine, 0, program->graph->start);
-  if (!pool.TakeBack(item))
-    item = pool.FindFor(*seat,
-                        [&](Item i) { return slot_of(i) == mine && (shares || length_of(i) != kHelpSplit); });
-  if (item != kNoItem) {
-    const FpScope fp;
-    const InsideScope inside;
-    core_->Execute(*seat, item);
+  if (!pool.TakeBack(item)) item = pool.FindFor(*seat, wanted);
+  bool helped = false;
+  while (item != kNoItem) {
+    {
+      const FpScope fp;
+      const InsideScope inside;
+      core_->Execute(*seat, item);
+    }
+    helped = true;
+    // What is left is taken before the seat is: a worker would be woken for it.
+    if (deadline != Clock::time_point::max() || satisfied(argument)) break;
+    if (stage.load(std::memory_order_acquire) != Stage::running) break;
+    item = pool.FindFor(*seat, wanted);
   }
   pool.LeaveHelper(seat);
-  return item != kNoItem;
+  return helped;
+}
+
+// A caller that has helped looks on for longer: the last share of a step, in another thread, may take as long
+// as a step, and who sleeps is heard 50 us late.
+double RunState::PatienceNs() const {
+  const bool helps = stage.load(std::memory_order_relaxed) == Stage::running && !program->graph->user_code &&
+                     !left_to_workers(*program->graph, core_->pool);
+  return core_->pool.caller_patience_ns(helps);
 }
 
 void RunState::Help(Clock::time_point deadline, bool (*satisfied)(const void*), const void* argument) {
@@ -102,13 +117,13 @@ void RunState::Help(Clock::time_point deadline, bool (*satisfied)(const void*), 
   if (!core_->CheckUsable().ok()) return;
   std::int64_t idle_since = 0;
   for (int looks = 1; !satisfied(argument); ++looks) {
-    if (HelpOnce(deadline)) {
+    if (HelpOnce(deadline, satisfied, argument)) {
       idle_since = 0;
       continue;
     }
     const std::int64_t now = now_ns();
     if (idle_since == 0) idle_since = now;
-    if (static_cast<double>(now - idle_since) >= core_->pool.spin_ns()) return;
+    if (static_cast<double>(now - idle_since) >= PatienceNs()) return;
     if (looks % 16 == 0) {
       sched_yield();
     } else {

@@ -132,7 +132,7 @@ bool take_part(Pool& pool, Worker& me, RunState& run, WorkContext& context, std:
   if (pool.workers() > 1 && units - progress.next.load(std::memory_order_relaxed) > split.least) {
     progress.participants.fetch_add(1, std::memory_order_relaxed);
     me.deque.Push(make_item(run.slot, kHelpSplit, step));
-    pool.Notify(me);
+    pool.NotifyUnlessHelped(me);
   }
   me.current.store((std::uint64_t{run.slot} + 1) << 32 | step, std::memory_order_relaxed);
   const std::int64_t share = 2 * static_cast<std::int64_t>(std::max(pool.workers(), 1));
