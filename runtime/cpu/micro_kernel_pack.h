@@ -13,9 +13,10 @@ namespace leat::runtime::cpu {
 
 inline constexpr std::int64_t kPackSlack = 64;  // bytes
 
-/// Operands that are packed may be at any address.
+/// Operands that are packed may be at any address. Never a function of its own: it would be shared by files
+/// for different instruction sets.
 template <class S>
-inline S read_unaligned(const S* p) {
+[[gnu::always_inline]] inline S read_unaligned(const S* p) {
   S value;
   __builtin_memcpy(&value, p, sizeof value);
   return value;

@@ -112,7 +112,7 @@ class RunState final : public Run {
  private:
   /// One round of help: whether it found something to do.
   bool HelpOnce(Clock::time_point deadline, bool (*satisfied)(const void*), const void* argument);
-  double PatienceNs() const;
+  double PatienceNs(Clock::time_point deadline) const;
   void MakeProgram();
   void InputDone(std::uint32_t input);
   /// Releases the readers of an input whose gate was closed and is open now.

@@ -100,10 +100,11 @@ bool RunState::HelpOnce(Clock::time_point deadline, bool (*satisfied)(const void
   return helped;
 }
 
-// A caller that has helped looks on for longer: the last share of a step, in another thread, may take as long
-// as a step, and who sleeps is heard 50 us late.
-double RunState::PatienceNs() const {
-  const bool helps = stage.load(std::memory_order_relaxed) == Stage::running && !program->graph->user_code &&
+// A caller that helps looks on for longer, unless it has a deadline: the last share of a step, in another
+// thread, may take as long as a step, and who sleeps is heard 50 us late.
+double RunState::PatienceNs(Clock::time_point deadline) const {
+  const bool helps = deadline == Clock::time_point::max() &&
+                     stage.load(std::memory_order_relaxed) == Stage::running && !program->graph->user_code &&
                      !left_to_workers(*program->graph, core_->pool);
   return core_->pool.caller_patience_ns(helps);
 }
@@ -123,7 +124,7 @@ void RunState::Help(Clock::time_point deadline, bool (*satisfied)(const void*), 
     }
     const std::int64_t now = now_ns();
     if (idle_since == 0) idle_since = now;
-    if (static_cast<double>(now - idle_since) >= PatienceNs()) return;
+    if (static_cast<double>(now - idle_since) >= PatienceNs(deadline)) return;
     if (looks % 16 == 0) {
       sched_yield();
     } else {
