@@ -2,6 +2,8 @@
 // cannot do it, and what happens when it fails.
 #include "runtime/cuda/cublas_lt.h"
 
+#include <gmock/gmock.h>
+
 #include <cstdlib>
 
 #include "compiler/compile.h"

@@ -1,5 +1,7 @@
 // Convolutions on a GPU by cuBLASLt, played by a fake of it: columns and products, several images at a time,
 // and what stays with our own kernel.
+#include <gmock/gmock.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>

@@ -1,5 +1,7 @@
 // Bias, residual and activations by cuBLASLt, played by a fake of it: which kernels become epilogues, what is
 // said of the others, and that nothing of it happens where it is not allowed.
+#include <gmock/gmock.h>
+
 #include <cmath>
 #include <cstdlib>
 
