@@ -1,8 +1,8 @@
 // Tensors that stand in the file: initialisers, values of Constant nodes, external data.
 //
-// From 4 KB on they are borrowed from the file, wherever their bytes lie there; smaller ones are copied. Dims,
-// sizes and types are checked against the bytes that are there before anything is allocated; what does not fit
-// throws leat::Error naming the tensor. Values belong to the current Context.
+// From 4 KB on they are borrowed from the file, wherever their bytes lie there; smaller ones are copied.
+// Dims, sizes and types are checked against the bytes that are there before anything is allocated; what does
+// not fit throws leat::Error naming the tensor. Values belong to the current Context.
 #pragma once
 
 #include <optional>
