@@ -5,6 +5,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "compiler/align_constants.h"
 #include "compiler/attach_epilogues.h"
 #include "compiler/control_step.h"
 #include "compiler/library_epilogue.h"
@@ -16,7 +17,6 @@
 #include "runtime/cpu/op_step.h"
 #include "runtime/cuda/gpu_steps.h"
 #include "runtime/cuda/op_plan.h"
-#include "runtime/page_out.h"
 
 namespace leat::compiler {
 namespace {
@@ -81,7 +81,7 @@ class Lowering {
     }
     if (options_.fuse) attach_epilogues(program_, contractions_, options_.boundaries);
     if (Status s = kernels_.RequestMachineCode(); !s.ok()) return s;
-    AlignConstants();
+    align_constants(program_);
     AddUseEdges();
     return std::move(program_);
   }
@@ -374,25 +374,6 @@ class Lowering {
     std::vector<std::uint32_t> inputs;
     for (Value v : node.inputs) inputs.push_back(BufferOf(v));
     return kernels_.Lower(node.attrs().graph(ir::Attr::body), inputs, buffer_of_[n]);
-  }
-
-  // A constant that lies unaligned in its file stays there where all that read it can.
-  void AlignConstants() {
-    std::vector<bool> must(program_.buffers.size(), false);
-    for (const std::uint32_t b : program_.outputs) must[b] = true;
-    for (const Step& step : program_.steps) {
-      for (std::size_t u = 0; u < step.uses.size(); ++u) {
-        if (step.body != nullptr && !step.body->ReadsUnaligned(u)) must[step.uses[u].buffer] = true;
-      }
-    }
-    for (std::size_t b = 0; b < must.size(); ++b) {
-      BufferInfo& info = program_.buffers[b];
-      const std::byte* const from = info.data.get();
-      const bool aligned = reinterpret_cast<std::uintptr_t>(from) % byte_size(info.type.dtype) == 0;
-      if (!must[b] || info.kind != BufferInfo::Kind::constant || aligned) continue;
-      info.data = ir::make_literal(info.type, from).bytes;
-      runtime::page_out(from, info.bytes);
-    }
   }
 
   // A reader waits for every writer: the parts of a split reduction write one buffer together.

@@ -17,6 +17,11 @@ Literal make_literal(Type type, const void* elements) {
   return literal;
 }
 
+Literal aligned(const Literal& literal) {
+  if (is_aligned(literal.bytes.get(), literal.type.dtype)) return literal;
+  return make_literal(literal.type, literal.bytes.get());
+}
+
 void Attributes::Set(Attr attr, AttrValue value) {
   for (auto& [name, old] : list_) {
     if (name == attr) {

@@ -11,6 +11,7 @@
 //   g.outputs = {y};
 #pragma once
 
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -56,6 +57,12 @@ struct Literal {
   }
 };
 Literal make_literal(Type type, const void* elements);
+/// Whether elements of that type may be read there as what they are.
+inline bool is_aligned(const void* address, DType dtype) {
+  return reinterpret_cast<std::uintptr_t>(address) % byte_size(dtype) == 0;
+}
+/// The literal, or where it is unaligned a copy that is not.
+Literal aligned(const Literal& literal);
 template <class T>
 Literal make_scalar(T value) {
   return make_literal({dtype_of<T>(), {}}, &value);

@@ -60,7 +60,7 @@ Tensor borrow(const void* elements, DType dtype, const Shape& shape, std::functi
   frontend::check_shape(shape, dtype, "borrow", where);
   if (elements == nullptr && shape.num_elements() > 0)
     fail(Code::invalid_argument, "borrow: a null pointer", where);
-  if (reinterpret_cast<std::uintptr_t>(elements) % byte_size(dtype) != 0) {
+  if (!ir::is_aligned(elements, dtype)) {
     fail(Code::invalid_argument, "borrow: the memory is not aligned to its element type", where);
   }
   const std::size_t bytes = static_cast<std::size_t>(shape.num_elements()) * byte_size(dtype);

@@ -147,7 +147,7 @@ Tensor from_dlpack(DLManagedTensor* managed, CudaStream written_on, SourceLocati
     if (managed->deleter != nullptr) managed->deleter(managed);
   };
   const bool empty = shape.num_elements() == 0;
-  if (!empty && is_dense(t) && reinterpret_cast<std::uintptr_t>(data) % byte_size(dtype) == 0) {
+  if (!empty && is_dense(t) && ir::is_aligned(data, dtype)) {
     return borrow(data, dtype, shape, release, where);
   }
   std::vector<std::byte> dense(static_cast<std::size_t>(shape.num_elements()) * byte_size(dtype));

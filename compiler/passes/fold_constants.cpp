@@ -52,22 +52,21 @@ ir::Graph fold_constants(const ir::Graph& graph, std::int64_t byte_budget) {
     if (bytes > kNodeBudget || bytes > byte_budget) continue;
     std::vector<ir::Type> types;
     std::vector<const void*> inputs;
-    std::vector<ir::Literal> copies;  // of what is unaligned
+    std::vector<ir::Literal> kept;
     for (ir::Value v : rebuild.to().nodes[copy.node].inputs) {
       const ir::Node& operand = rebuild.to().nodes[v.node];
       if (operand.op != ir::Op::constant) break;
       types.push_back(operand.type());
-      inputs.push_back(operand.attrs().literal(ir::Attr::value).bytes.get());
+      kept.push_back(operand.attrs().literal(ir::Attr::value));
     }
-    if (inputs.size() != node.inputs.size()) continue;
+    if (kept.size() != node.inputs.size()) continue;
     const Work work = count_work(graph, node);
     const double cost = work.operations + work.transcendentals + work.bytes();
     if (cost > work_budget) continue;
     work_budget -= cost;
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (reinterpret_cast<std::uintptr_t>(inputs[i]) % byte_size(types[i].dtype) == 0) continue;
-      copies.push_back(ir::make_literal(types[i], inputs[i]));
-      inputs[i] = copies.back().bytes.get();
+    for (ir::Literal& literal : kept) {
+      literal = ir::aligned(literal);
+      inputs.push_back(literal.bytes.get());
     }
     std::vector<std::byte> result(static_cast<std::size_t>(bytes) + 8);
     void* outputs[] = {result.data()};

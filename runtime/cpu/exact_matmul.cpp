@@ -211,7 +211,7 @@ class ExactMatmul final : public MatmulStep {
   /// it.
   bool IsPackedNow(std::int64_t begin, const void* y) const {
     if (packs_ != Packs::from_the_second) return packs_ == Packs::from_the_first_run;
-    if (reinterpret_cast<std::uintptr_t>(y) % byte_size(d_.dtype) != 0) return true;  // no reading in place
+    if (!ir::is_aligned(y, d_.dtype)) return true;  // no reading in place
     if (begin == 0 && runs_.load(std::memory_order_relaxed) < 2)
       runs_.fetch_add(1, std::memory_order_relaxed);
     return runs_.load(std::memory_order_relaxed) >= 2;

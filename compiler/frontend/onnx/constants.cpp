@@ -160,7 +160,7 @@ Tensor make_constant(const TensorProto& t, const ModelBytes& file) {
   }
   // 4096: a copy of less costs nothing, and lies better.
   if (data.owner == nullptr || want < 4096) return from_memory(data.bytes.data(), *dtype, shape);
-  if (reinterpret_cast<std::uintptr_t>(data.bytes.data()) % byte_size(*dtype) == 0) {
+  if (ir::is_aligned(data.bytes.data(), *dtype)) {
     return borrow(data.bytes.data(), *dtype, shape, [owner = data.owner] {});
   }
   frontend::check_shape(shape, *dtype, "tensor", {});

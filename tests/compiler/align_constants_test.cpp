@@ -1,4 +1,4 @@
-#include "compiler/lower_graph.h"
+#include "compiler/align_constants.h"
 
 #include "tests/compiler/odd_constants.h"
 #include "tests/compiler/run_program.h"
@@ -15,7 +15,7 @@ std::vector<const std::byte*> constants(const runtime::Program& program) {
   return found;
 }
 
-TEST(LowerGraph, UnalignedConstantsAreCopiedForThoseWhoCannotReadThemOnly) {
+TEST(AlignConstants, AreCopiedForThoseWhoCannotReadThemOnly) {
   struct Case {
     const char* text;
     bool stays;
