@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 
 namespace leat::runtime {
 
@@ -15,5 +16,16 @@ inline constexpr std::size_t kBlockAlignment = 64;
 void* allocate_block(std::size_t bytes) noexcept;
 /// REQUIRES: `bytes` as given to allocate_block, or a null block.
 void free_block(void* block, std::size_t bytes) noexcept;
+
+struct BlockDeleter {
+  std::size_t bytes = 0;
+  void operator()(std::byte* block) const noexcept { free_block(block, bytes); }
+};
+/// A block with its owner.
+using OwnedBlock = std::unique_ptr<std::byte, BlockDeleter>;
+/// Null: there is no memory.
+inline OwnedBlock make_block(std::size_t bytes) noexcept {
+  return OwnedBlock(static_cast<std::byte*>(allocate_block(bytes)), BlockDeleter{bytes});
+}
 
 }  // namespace leat::runtime

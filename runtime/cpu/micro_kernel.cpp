@@ -3,6 +3,7 @@
 
 #include <new>
 
+#include "runtime/block.h"
 #include "runtime/cpu/micro_kernel_block.h"
 
 namespace leat::runtime::cpu {
@@ -66,14 +67,6 @@ Isa detect_isa() {
   return avx512 ? Isa::avx512 : Isa::avx2;
 }
 
-struct AlignedDelete {
-  void operator()(std::byte* p) const { ::operator delete (p, std::align_val_t{64}); }
-};
-struct ThreadScratch {
-  std::unique_ptr<std::byte, AlignedDelete> bytes;
-  std::int64_t size = 0;
-};
-
 }  // namespace
 
 std::string_view name(Isa isa) {
@@ -105,15 +98,17 @@ const MicroKernel& micro_kernel(DType dtype, Isa isa) {
 }
 
 std::byte* thread_scratch(std::int64_t bytes) {
-  thread_local ThreadScratch scratch;
-  if (scratch.size < bytes) {
-    scratch.bytes.reset();
-    scratch.size = 0;
-    scratch.bytes.reset(
-        static_cast<std::byte*>(::operator new (static_cast<std::size_t>(bytes), std::align_val_t{64})));
-    scratch.size = bytes;
+  thread_local OwnedBlock scratch;
+  const auto wanted = static_cast<std::size_t>(bytes);
+  if (scratch.get_deleter().bytes < wanted) {
+    scratch = OwnedBlock();  // before the next, so that there are never two
+    scratch = make_block(wanted);
+    if (scratch == nullptr) {
+      scratch = OwnedBlock();
+      throw std::bad_alloc();
+    }
   }
-  return scratch.bytes.get();
+  return scratch.get();
 }
 
 }  // namespace leat::runtime::cpu

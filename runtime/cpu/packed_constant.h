@@ -19,9 +19,6 @@ namespace leat::runtime::cpu {
 
 class PackedConstant {
  public:
-  PackedConstant() = default;
-  PackedConstant(const PackedConstant&) = delete;
-  ~PackedConstant() { free_block(data_, bytes_); }
   /// The packed bytes; null: read the operand, which keeps its pages until this ends.
   class Use {
    public:
@@ -45,19 +42,18 @@ class PackedConstant {
   /// pack(std::byte*) fills `bytes` bytes from the operand, `source_bytes` from `source` on.
   template <class Pack>
   Use Get(std::int64_t bytes, const void* source, std::int64_t source_bytes, Pack&& pack) const {
-    if (state_.load(std::memory_order_acquire) == State::ready) return Use(data_);
+    if (state_.load(std::memory_order_acquire) == State::ready) return Use(block_.get());
     readers_.fetch_add(1, std::memory_order_relaxed);
     Use use(this);
     State state = State::unpacked;
     if (!state_.compare_exchange_strong(state, State::packing)) return use;
-    data_ = static_cast<std::byte*>(allocate_block(static_cast<std::size_t>(bytes)));
-    if (data_ == nullptr) return use;  // stays `packing`: never tried again
-    bytes_ = static_cast<std::size_t>(bytes);
-    pack(data_);
+    block_ = make_block(static_cast<std::size_t>(bytes));
+    if (block_ == nullptr) return use;  // stays `packing`: never tried again
+    pack(block_.get());
     source_ = source;
     source_bytes_ = source_bytes;
     state_.store(State::ready, std::memory_order_release);
-    return Use(data_);
+    return Use(block_.get());
   }
 
  private:
@@ -72,8 +68,7 @@ class PackedConstant {
 
   mutable std::atomic<State> state_{State::unpacked};
   mutable std::atomic<int> readers_{0};
-  mutable std::byte* data_ = nullptr;
-  mutable std::size_t bytes_ = 0;
+  mutable OwnedBlock block_;
   mutable const void* source_ = nullptr;
   mutable std::int64_t source_bytes_ = 0;
 };

@@ -203,11 +203,11 @@ Buffer* Memory::TakeFromOthers(Shelf& shelf, int c) {
 Buffer* Memory::NewBlock(int c) {
   const auto size = static_cast<std::int64_t>(block_bytes(c));
   if (!Hold(size)) return nullptr;
-  void* block = allocator_->Allocate(block_bytes(c), kBufferAlignment);
-  if (block == nullptr && Trim()) block = allocator_->Allocate(block_bytes(c), kBufferAlignment);
+  void* block = allocator_->Allocate(block_bytes(c), kBlockAlignment);
+  if (block == nullptr && Trim()) block = allocator_->Allocate(block_bytes(c), kBlockAlignment);
   Buffer* const buffer = block == nullptr ? nullptr : new (std::nothrow) Buffer();
   if (buffer == nullptr) {
-    if (block != nullptr) allocator_->Free(block, block_bytes(c), kBufferAlignment);
+    if (block != nullptr) allocator_->Free(block, block_bytes(c), kBlockAlignment);
     held_bytes_.fetch_sub(size);
     return nullptr;
   }
@@ -257,7 +257,7 @@ bool Memory::Hold(std::int64_t size) {
 void Memory::FreeBlock(Buffer* buffer) noexcept {
   const auto size = static_cast<std::int64_t>(block_bytes(buffer->size_class_));
   allocator_->Free(buffer->data_.load(std::memory_order_relaxed), block_bytes(buffer->size_class_),
-                   kBufferAlignment);
+                   kBlockAlignment);
   held_bytes_.fetch_sub(size);
   delete buffer;
 }

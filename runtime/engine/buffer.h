@@ -28,8 +28,6 @@
 
 namespace leat::runtime {
 
-inline constexpr std::size_t kBufferAlignment = kBlockAlignment;
-
 using leat::Allocator;
 /// allocate_block: from the aligned operator new of the process, large blocks on huge pages.
 std::shared_ptr<Allocator> default_allocator();

@@ -14,7 +14,8 @@ SequentialRun::SequentialRun(const Program& program)
     base.push_back(total);
     total += bytes;
   }
-  arena_.reset(new (std::align_val_t{64}) std::byte[static_cast<std::size_t>(total) + 64]);
+  arena_ = make_block(static_cast<std::size_t>(total) + kBlockAlignment);
+  if (arena_ == nullptr) throw std::bad_alloc();
   for (std::size_t b = 0; b < program.buffers.size(); ++b) {
     const BufferInfo& info = program.buffers[b];
     if (info.kind == BufferInfo::Kind::temporary) {

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "runtime/block.h"
 #include "runtime/program/program.h"
 
 namespace leat::runtime {
@@ -25,14 +26,11 @@ class SequentialRun final : public StepContext {
   bool stopping() const override { return outer_ != nullptr && outer_->stopping(); }
 
  private:
-  struct Free {
-    void operator()(std::byte* p) const { ::operator delete[](p, std::align_val_t{64}); }
-  };
   const Program& program_;
   const StepContext* outer_ = nullptr;
   std::vector<void*> address_;  // of each buffer
   std::vector<void*> step_pointers_;
-  std::unique_ptr<std::byte[], Free> arena_;
+  OwnedBlock arena_;
   Status Located(Status fault, const Step& step, std::size_t source) const;
   Status fault_;
   std::size_t fault_source_ = 0;  // into the step's sources
