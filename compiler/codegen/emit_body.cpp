@@ -1,11 +1,27 @@
 // The values of a kernel's body: uniform ones as scalars, the others for steps of lanes.
 #include <algorithm>
 
+#include "compiler/codegen/divide_by.h"
 #include "compiler/codegen/emitter.h"
 
 namespace leat::compiler::codegen {
 
 using Pattern = ir::Kernel::Pattern;
+
+namespace {
+
+bool is_wide_float(DType dtype) { return dtype == DType::f32 || dtype == DType::f64; }
+
+llvm::Value* emit_reciprocal(DType dtype, llvm::Value* y) {
+  return dtype == DType::f32 ? reciprocal_for(Num<float>(y)).v : reciprocal_for(Num<double>(y)).v;
+}
+
+llvm::Value* emit_divide_by(DType dtype, llvm::Value* x, llvm::Value* y, llvm::Value* reciprocal) {
+  return dtype == DType::f32 ? divide_by(Num<float>(x), Num<float>(y), Num<float>(reciprocal)).v
+                             : divide_by(Num<double>(x), Num<double>(y), Num<double>(reciprocal)).v;
+}
+
+}  // namespace
 
 void KernelEmitter::FindUniform() {
   const bool rows = kernel_.pattern == Pattern::row_reduce,
@@ -29,11 +45,21 @@ void KernelEmitter::FindUniform() {
     }
     uniform_.push_back(uniform);
   }
+  if (lanes_ == 1 || !target_.hardware_fma) return;
+  for (auto v = static_cast<std::uint16_t>(kernel_.inputs.size()); v < kernel_.value_count(); ++v) {
+    const ir::Kernel::Instruction& instruction = InstructionOf(v);
+    if (instruction.op != ir::Op::div || !is_wide_float(instruction.dtype) || uniform_[v]) continue;
+    if (uniform_[instruction.operands[1]]) divides_[instruction.operands[1]] = true;
+  }
 }
 
 void KernelEmitter::SetUniform(std::uint16_t value, llvm::Value* scalar) {
   scalars_[value] = scalar;
   splats_[value] = Splat(scalar);
+  if (divides_[value]) {
+    LaneScope scope(b_, 1, target_);
+    reciprocals_[value] = Splat(emit_reciprocal(kernel_.dtype(value), scalar));
+  }
 }
 
 void KernelEmitter::LoadUniformInput(std::uint16_t value) {
@@ -77,6 +103,9 @@ llvm::Value* KernelEmitter::EmitInstruction(std::uint16_t value,
   for (int k = 0; k < instruction.operand_count; ++k) operands[k] = operand(instruction.operands[k]);
   if (instruction.op == ir::Op::random_bits) {
     return emit_random_bits(instruction.dtype, operands[0], operands[1], operands[2]);
+  }
+  if (instruction.op == ir::Op::div && !uniform_[value] && divides_[instruction.operands[1]]) {
+    return emit_divide_by(instruction.dtype, operands[0], operands[1], reciprocals_[instruction.operands[1]]);
   }
   llvm::Value* fault = nullptr;
   const DType from = kernel_.dtype(instruction.operands[instruction.operand_count - 1]);

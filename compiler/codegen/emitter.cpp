@@ -14,8 +14,10 @@ KernelEmitter::KernelEmitter(const ir::Kernel& kernel, const CodeTarget& target,
       schedule_(make_schedule(kernel)),
       inputs_(kernel.inputs.size()),
       outputs_(kernel.outputs.size()),
+      divides_(kernel.value_count()),
       scalars_(kernel.value_count()),
       splats_(kernel.value_count()),
+      reciprocals_(kernel.value_count()),
       staged_in_(kernel.value_count(), -1) {}
 
 void KernelEmitter::ReadArguments(llvm::Value* sizes, llvm::Value* accesses, llvm::Value* pointers,

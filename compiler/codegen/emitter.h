@@ -126,7 +126,9 @@ class KernelEmitter {
   // The current run.
   std::vector<Cursor> inputs_, outputs_;
   std::vector<bool> uniform_;   // does not vary over the lanes (nor, in a column kernel, over its rows)
+  std::vector<bool> divides_;   // a uniform divisor of values that are not
   Memo scalars_, splats_;       // of uniform values known by now
+  Memo reciprocals_;            // of those that divide (divide_by.h)
   std::vector<int> staged_in_;  // by value: the output whose memory has it by now, or -1
 };
 

@@ -15,18 +15,4 @@ llvm::Value* emit_convert(ir::Op op, DType from, DType to, llvm::Value* x) {
   });
 }
 
-Num<std::uint16_t> f16_bits(Num<float> x) {
-  if (!LaneScope::current->target.hardware_f16) return meaning::f16_bits<Num<float>>(x);
-  llvm::IRBuilder<>& b = ir_builder();
-  llvm::Value* half = b.CreateFPTrunc(x.v, lanes_of(b.getHalfTy(), LaneScope::current->lanes));
-  return Num<std::uint16_t>(b.CreateBitCast(half, lane_type<std::uint16_t>()));
-}
-
-Num<float> f32_of_f16(Num<float16> x) {
-  if (!LaneScope::current->target.hardware_f16) return meaning::f32_of_f16<Num<float16>>(x);
-  llvm::IRBuilder<>& b = ir_builder();
-  llvm::Value* half = b.CreateBitCast(x.v, lanes_of(b.getHalfTy(), LaneScope::current->lanes));
-  return Num<float>(b.CreateFPExt(half, lane_type<float>()));
-}
-
 }  // namespace leat::compiler::codegen

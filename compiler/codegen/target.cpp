@@ -35,7 +35,9 @@ CodeTarget host_target(int vector_bits) {
     vector_bits = avx512 ? 512 : avx2 ? 256 : 128;
   target.vector_bits = vector_bits;
   target.masked_bytes = avx512 ? 1 : avx2 ? 4 : 16;
+  target.hardware_fma = has.lookup("fma") || has.lookup("neon");
   target.hardware_f16 = has.lookup("f16c") || has.lookup("fullfp16");
+  target.hardware_scale = avx512;
   return target;
 }
 

@@ -14,10 +14,12 @@ namespace leat::compiler::codegen {
 struct CodeTarget {
   std::string triple;
   std::string cpu;
-  std::string features;       // "+avx,+avx2,...", sorted
-  int vector_bits = 128;      // of the vectors that emission works with
-  int masked_bytes = 16;      // the least element size with masked loads and stores; 16: none has them
-  bool hardware_f16 = false;  // converts between f16 and f32
+  std::string features;         // "+avx,+avx2,...", sorted
+  int vector_bits = 128;        // of the vectors that emission works with
+  int masked_bytes = 16;        // the least element size with masked loads and stores; 16: none has them
+  bool hardware_fma = false;    // multiplies and adds with one rounding
+  bool hardware_f16 = false;    // converts between f16 and f32
+  bool hardware_scale = false;  // multiplies by powers of two (AVX-512's scalef)
 
   int lanes_of(int element_bytes) const { return vector_bits / 8 / element_bytes; }
   /// Everything above in one line, for cache keys.

@@ -169,5 +169,33 @@ TEST(CodegenMap, RandomBitsFollowTheLinearIndex) {
   expect_exact(c, {128, 256, 512}, {17, 600});
 }
 
+// Results around overflow, and below the normal numbers, where scaling rounds: machines do it in their own
+// way.
+template <class S>
+void expect_scaled(Op op, DType dtype, std::vector<std::pair<S, S>> ranges) {
+  constexpr std::int64_t kEach = 400000;
+  KernelCase c;
+  c.sizes = {kEach * static_cast<std::int64_t>(ranges.size())};
+  std::vector<std::byte> bytes;
+  bytes.resize(static_cast<std::size_t>(c.sizes[0]) * sizeof(S));
+  std::size_t at = 0;
+  for (const auto& [low, high] : ranges) {
+    for (std::int64_t i = 0; i < kEach; ++i, at += sizeof(S)) {
+      const S x = low + (high - low) * (static_cast<S>(i) / static_cast<S>(kEach));
+      std::memcpy(bytes.data() + at, &x, sizeof(S));
+    }
+  }
+  c.AddInput(dtype, Level::element, std::move(bytes), 0, {1});
+  c.AddOutput(c.AddInstruction(op, dtype, Level::element, {0}));
+  expect_exact(c, {128, 256, 512}, {1001});
+}
+
+TEST(CodegenMap, ExponentialsAtTheEndsOfTheNumbers) {
+  expect_scaled<float>(Op::exp, DType::f32, {{-104.5f, -86.5f}, {88, 89.5f}});
+  expect_scaled<float>(Op::exp2, DType::f32, {{-151, -125}, {127, 129.5f}});
+  expect_scaled<double>(Op::exp, DType::f64, {{-747, -707}, {709, 711}});
+  expect_scaled<double>(Op::exp2, DType::f64, {{-1076, -1021}, {1023, 1026}});
+}
+
 }  // namespace
 }  // namespace leat::compiler

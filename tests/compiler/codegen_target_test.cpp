@@ -16,7 +16,7 @@ CodeTarget oldest() {
   target.cpu = "x86-64";
   target.features = "";
   target.masked_bytes = 16;
-  target.hardware_f16 = false;
+  target.hardware_fma = target.hardware_f16 = target.hardware_scale = false;
   return target;
 }
 
@@ -25,7 +25,7 @@ CodeTarget avx512() {
   target.cpu = "x86-64-v4";
   target.features = "";
   target.masked_bytes = 1;
-  target.hardware_f16 = true;
+  target.hardware_fma = target.hardware_f16 = target.hardware_scale = true;
   return target;
 }
 
