@@ -177,8 +177,10 @@ int main(int argc, char** argv) {
   const std::vector<Case> cases = {
       softmax(256, 1024),
       softmax(4096, 4096),
+      softmax(512, 32768),
       softmax(4096, 32),
       layer_norm(256, 1024),
+      layer_norm(4096, 4096),
       map("chain", 4096, chain),
       map("chain", 1 << 18, chain),
       map("chain", 1 << 24, chain),

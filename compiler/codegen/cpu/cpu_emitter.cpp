@@ -110,12 +110,21 @@ void CpuEmitter::EachRun(const std::function<void(llvm::Value* count)>& body) {
   b_.SetInsertPoint(done);
 }
 
-void CpuEmitter::EachRow(const std::function<void()>& body) {
+void CpuEmitter::EachRow(const std::function<void(const Values& next)>& body) {
   emit_loop(b_, begin_, end_, 1, Decode(begin_), [&](llvm::Value*, Values indices) {
     SetRun(indices);
-    body();
-    return Advance(indices, kernel_.parallel_rank - 1, I64(1));
+    const Values next = Advance(indices, kernel_.parallel_rank - 1, I64(1));
+    body(next);
+    return next;
   });
+}
+
+void CpuEmitter::Prefetch(const Cursor& cursor, llvm::Value* lane, llvm::Value* row, Cache cache) {
+  constexpr unsigned kRead = 0, kData = 1;
+  llvm::Value* address = ElementAddress(cursor, lane, row);
+  const unsigned locality = cache == Cache::first ? 3 : 2;
+  b_.CreateIntrinsic(llvm::Intrinsic::prefetch, {address->getType()},
+                     {address, b_.getInt32(kRead), b_.getInt32(locality), b_.getInt32(kData)});
 }
 
 void emit_cpu_kernel(const ir::Kernel& kernel, const CodeTarget& target, llvm::Module& module) {

@@ -23,7 +23,16 @@ class CpuEmitter final : public KernelEmitter {
   // cpu_emitter.cpp
   void ReadLaunch();
   void EachRun(const std::function<void(llvm::Value* count)>& body);
-  void EachRow(const std::function<void()>& body);
+  /// `next`: the indices of the row after, which may lie beyond the end.
+  void EachRow(const std::function<void(const Values& next)>& body);
+  enum class Cache { first, second };
+  /// Asks for the line of an element. One that does not exist is nothing to wait for, and no fault.
+  void Prefetch(const Cursor& cursor, llvm::Value* lane, llvm::Value* row, Cache cache);
+  /// Elements that are read from memory one after the other.
+  static bool Streams(const Input& input) {
+    return input.kind == Input::Kind::memory && input.level == Level::element &&
+           input.lane_stride == Stride::one;
+  }
 
   // emit_map.cpp
   void EmitMap();
@@ -58,6 +67,8 @@ class CpuEmitter final : public KernelEmitter {
 
   // emit_row_reduce.cpp
   void EmitRowReduce();
+  void LookAhead(const Values& next);
+  void PrefetchAhead(const Step& step);
   void EmitRowPass(const Pass& pass, int number, llvm::Value* count);
   Values EmitChunk(const Pass& pass, llvm::Value* begin, llvm::Value* size);
   llvm::Value* JoinLanes(ir::Op op, DType accumulator, Values vectors);
@@ -70,6 +81,7 @@ class CpuEmitter final : public KernelEmitter {
   void EmitRowValues(int ready, std::vector<Step>& steps, std::vector<Memo>& memos);
 
   llvm::Value *begin_ = nullptr, *end_ = nullptr;
+  std::vector<Cursor> ahead_;  // what a lane loop asks for as it goes
 };
 
 }  // namespace leat::compiler::codegen

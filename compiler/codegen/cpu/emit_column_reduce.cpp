@@ -85,20 +85,14 @@ void CpuEmitter::EmitStrip(llvm::Value* lane, int vectors, llvm::Value* remainin
 }
 
 void CpuEmitter::PrefetchRow(const std::vector<Step>& steps, llvm::Value* row) {
-  constexpr int kInL2 = 2;
   if (steps.size() < 2) return;
   for (std::size_t v = 0; v < inputs_.size(); ++v) {
     const Input& input = kernel_.inputs[v];
-    if (input.kind != Input::Kind::memory || input.level != Level::element ||
-        input.lane_stride != Stride::one)
-      continue;
+    if (!Streams(input)) continue;
     const std::size_t step_bytes = static_cast<std::size_t>(lanes_) * byte_size(input.dtype);
     const std::size_t apart = std::max<std::size_t>(1, 64 / step_bytes);  // one a cache line
-    for (std::size_t s = 0; s < steps.size(); s += apart) {
-      llvm::Value* address = ElementAddress(inputs_[v], steps[s].lane, row);
-      b_.CreateIntrinsic(llvm::Intrinsic::prefetch, {address->getType()},
-                         {address, b_.getInt32(0), b_.getInt32(kInL2), b_.getInt32(1)});
-    }
+    for (std::size_t s = 0; s < steps.size(); s += apart)
+      Prefetch(inputs_[v], steps[s].lane, row, Cache::second);
   }
 }
 

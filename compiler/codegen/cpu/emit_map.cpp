@@ -34,6 +34,7 @@ void CpuEmitter::EmitLaneLoop(const Pass& pass, llvm::Value* count) {
       for (int u = 0; u < unroll; ++u) {
         steps.push_back(MakeStep(b_.CreateAdd(i, I64(std::int64_t{u} * lanes_)), nullptr, nullptr));
         EmitLoads(steps.back(), roots, memos[static_cast<std::size_t>(u)]);
+        PrefetchAhead(steps.back());
       }
       for (std::size_t u = 0; u < steps.size(); ++u) EmitValues(steps[u], roots, memos[u]);
       for (std::size_t u = 0; u < steps.size(); ++u) EmitStores(steps[u], pass.stores, pass.stages, memos[u]);
@@ -50,6 +51,7 @@ void CpuEmitter::EmitLanes(const Pass& pass, const std::vector<std::uint16_t>& r
     Step step = MakeStep(i, nullptr, b_.CreateSub(end, i));
     Memo memo(kernel_.value_count());
     EmitLoads(step, roots, memo);
+    PrefetchAhead(step);
     EmitValues(step, roots, memo);
     EmitStores(step, pass.stores, pass.stages, memo);
     return Values();

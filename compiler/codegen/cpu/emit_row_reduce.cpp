@@ -3,7 +3,7 @@
 // 64 lanes hold the partial results of a chunk of 4096 elements. A light body keeps them in registers; they
 // spill to the stack for the rest of a chunk, which is less than 64 elements. A dear body works on the stack
 // only: its own latency hides that of the memory. It is emitted for two full vectors, which share their
-// constants, and for the rest.
+// constants, and for the rest. While the last of several passes runs, from caches, the next row is asked for.
 #include "compiler/codegen/cpu/cpu_emitter.h"
 #include "ir/meaning/reduction.h"
 
@@ -18,11 +18,13 @@ constexpr int kLightBody = 14;
 constexpr int kAccumulatorVectors = 12;
 // Bodies up to this cost (one exp or so) run two vectors at a time.
 constexpr int kPairBody = 40;
+// Rows longer than this are not asked for ahead: they would push each other out of the caches.
+constexpr std::int64_t kLongRow = 1 << 15;
 
 }  // namespace
 
 void CpuEmitter::EmitRowReduce() {
-  EachRow([&] {
+  EachRow([&](const Values& next) {
     std::fill(scalars_.begin(), scalars_.end(), nullptr);
     std::fill(splats_.begin(), splats_.end(), nullptr);
     std::fill(staged_in_.begin(), staged_in_.end(), -1);
@@ -31,7 +33,9 @@ void CpuEmitter::EmitRowReduce() {
     EmitUniform(Level::element, 0);
     for (std::size_t p = 0; p < schedule_.passes.size(); ++p) {
       const int number = static_cast<int>(p) + 1;
+      if (p > 0 && p + 1 == schedule_.passes.size()) LookAhead(next);
       EmitRowPass(schedule_.passes[p], number, count);
+      ahead_.clear();
       for (const Pass::Stage& stage : schedule_.passes[p].stages) staged_in_[stage.value] = stage.output;
       EmitUniform(Level::row, number);
       EmitUniform(Level::element, number);
@@ -41,6 +45,28 @@ void CpuEmitter::EmitRowReduce() {
       if (LevelOf(value) == Level::row) StoreScalar(outputs_[o], scalars_[value]);
     }
   });
+}
+
+void CpuEmitter::LookAhead(const Values& next) {
+  llvm::Value* near = b_.CreateICmpSLE(sizes_.back(), I64(kLongRow));
+  const auto add = [&](const Cursor& here, std::uint16_t access, std::uint16_t slot) {
+    ahead_.push_back(MakeCursor(access, here.dtype, here.lane, next, pointers_[slot]));
+    ahead_.back().base = b_.CreateSelect(near, ahead_.back().base, here.base);
+  };
+  for (std::size_t k = 0; k < inputs_.size(); ++k) {
+    const Input& input = kernel_.inputs[k];
+    if (Streams(input)) add(inputs_[k], input.access, input.slot);
+  }
+  // Stores wait for their lines, too.
+  for (std::size_t k = 0; k < outputs_.size(); ++k) {
+    const Output& output = kernel_.outputs[k];
+    if (LevelOf(output.value) == Level::element && output.lane_stride == Stride::one)
+      add(outputs_[k], output.access, output.slot);
+  }
+}
+
+void CpuEmitter::PrefetchAhead(const Step& step) {
+  for (const Cursor& cursor : ahead_) Prefetch(cursor, step.lane, nullptr, Cache::first);
 }
 
 void CpuEmitter::EmitRowPass(const Pass& pass, int, llvm::Value* count) {
