@@ -16,15 +16,10 @@
 #include "leat/status.h"
 #include "runtime/cuda/gpu_run.h"
 #include "runtime/engine/buffer.h"
+#include "runtime/executor/split_progress.h"
 #include "runtime/executor/step_graph.h"
 
 namespace leat::runtime {
-
-/// Of a split step under way.
-struct SplitProgress {
-  std::atomic<std::int64_t> next{0};           // units handed out
-  std::atomic<std::uint32_t> participants{0};  // the last to leave completes the step
-};
 
 struct Instance {
   std::unique_ptr<std::atomic<std::uint32_t>[]> pending;  // per record: predecessors to come

@@ -127,33 +127,24 @@ bool take_part(Pool& pool, Worker& me, RunState& run, WorkContext& context, std:
   const StepRecord& r = run.records[step];
   const SplitStep& split = run.program->graph->splits[static_cast<std::size_t>(r.units)];
   SplitProgress& progress = run.instance->splits[static_cast<std::size_t>(r.units)];
-  const std::int64_t units = split.units;
+  const int threads = std::max(pool.workers(), 1);
   // Another pair of hands, if there is enough left; it asks for the next one in turn.
-  if (pool.workers() > 1 && units - progress.next.load(std::memory_order_relaxed) > split.least) {
+  if (threads > 1 && progress.Left(split, threads) > split.least) {
     progress.participants.fetch_add(1, std::memory_order_relaxed);
     me.deque.Push(make_item(run.slot, kHelpSplit, step));
     pool.NotifyUnlessHelped(me);
   }
   me.current.store((std::uint64_t{run.slot} + 1) << 32 | step, std::memory_order_relaxed);
-  const std::int64_t share = 2 * static_cast<std::int64_t>(std::max(pool.workers(), 1));
-  for (;;) {
-    // Ever smaller ranges, so that all end at about the same time.
-    std::int64_t begin = progress.next.load(std::memory_order_relaxed), end = 0;
-    do {
-      if (begin >= units) break;
-      std::int64_t size = pool.workers() > 1 ? std::max(split.least, (units - begin) / share) : units;
-      size = (size + split.grain - 1) / split.grain * split.grain;
-      end = std::min(units, begin + size);
-    } while (!progress.next.compare_exchange_weak(begin, end, std::memory_order_relaxed));
-    if (begin >= units) break;
+  const int cpu = me.computes_on.load(std::memory_order_relaxed);
+  while (const SplitProgress::Range range = progress.Take(split, cpu, threads)) {
     if (run.attention.load(std::memory_order_relaxed) & RunState::stopping) continue;
     Recording recording(&me, run, step);
     context.step = step;
-    context.first_unit = begin;
+    context.first_unit = range.begin;
     context.pointers = run.pointers + r.first_use;
-    Status s = invoke(r, context, begin, end);
-    recording.End(begin, end);
-    if (!s.ok()) run.StepFault(step, std::move(s), begin);
+    Status s = invoke(r, context, range.begin, range.end);
+    recording.End(range.begin, range.end);
+    if (!s.ok()) run.StepFault(step, std::move(s), range.begin);
   }
   me.current.store(0, std::memory_order_relaxed);
   return progress.participants.fetch_sub(1, std::memory_order_acq_rel) == 1;

@@ -259,9 +259,7 @@ class Walker {
     }
     if (!(r.flags & StepRecord::split)) return run_whole(&me_, *run_, context_, id, r.units);
     if (may_run(*run_, id)) {
-      SplitProgress& progress = run_->instance->splits[static_cast<std::size_t>(r.units)];
-      progress.next.store(0, std::memory_order_relaxed);
-      progress.participants.store(1, std::memory_order_release);
+      run_->instance->splits[static_cast<std::size_t>(r.units)].Begin();
       if (!take_part(pool_, me_, *run_, context_, id)) return false;
     }
     if (r.flags & StepRecord::writes_output) run_->OutputsWritten(id);
