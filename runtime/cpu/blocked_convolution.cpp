@@ -16,7 +16,6 @@
 #include "runtime/cpu/exact_engine.h"
 #include "runtime/cpu/packed_constant.h"
 #include "runtime/cpu/tile_epilogue.h"
-#include "runtime/cpu/transpose_tile.h"
 
 namespace leat::runtime::cpu {
 namespace {
@@ -141,8 +140,11 @@ class BlockedConvolution final : public TiledConvolution {
         Sums(t, w, of_block, scratch.weights, block, count, region);
       }
       for (std::int64_t b = 0; b < count && results > 0; ++b) {
-        transpose(scratch.result + b * t.out_block, kernel_.lanes, positions, Present(block + b),
-                  out + (block + b) * kernel_.lanes * out_plane_ + first, out_plane_);
+        kernel_.transpose(
+            reinterpret_cast<const std::uint32_t*>(scratch.result + b * t.out_block), kernel_.lanes,
+            positions, Present(block + b),
+            reinterpret_cast<std::uint32_t*>(out + (block + b) * kernel_.lanes * out_plane_ + first),
+            out_plane_);
       }
     }
   }

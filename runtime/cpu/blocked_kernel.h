@@ -69,6 +69,9 @@ struct BlockedKernel {
   int positions[kMostBlocks];  // of the largest tile of 1, 2, ... blocks
   int depthwise_positions;
   Functions functions[kTileEnds];  // by TileEnd
+  /// Between blocks and dense arrays of elements of 4 bytes (transpose_tile.h).
+  void (*transpose)(const std::uint32_t* from, std::int64_t from_stride, std::int64_t rows,
+                    std::int64_t columns, std::uint32_t* to, std::int64_t to_stride);
 };
 
 /// Null where there is none for the instruction set. REQUIRES: the CPU runs it.

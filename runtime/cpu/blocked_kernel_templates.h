@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "runtime/cpu/blocked_store.h"
+#include "runtime/cpu/transpose_tile.h"
 
 namespace leat::runtime::cpu {
 
@@ -219,6 +220,7 @@ BlockedKernel make_blocked_kernel() {
   kernel.lanes = L::kLanes;
   std::copy(std::begin(L::kPositions), std::end(L::kPositions), kernel.positions);
   kernel.depthwise_positions = L::kDepthwisePositions;
+  kernel.transpose = &transpose<L, sizeof(typename L::V), std::uint32_t>;
   fill_end<L, TileEnd::sums>(kernel);
   fill_end<L, TileEnd::finished>(kernel);
   fill_end<L, TileEnd::finished_with_array>(kernel);

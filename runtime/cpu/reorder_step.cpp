@@ -5,6 +5,7 @@
 
 #include "ir/layout.h"
 #include "ir/strided_copy.h"
+#include "runtime/cpu/blocked_kernel.h"
 #include "runtime/cpu/node_step.h"
 #include "runtime/cpu/transpose_tile.h"
 
@@ -51,13 +52,23 @@ class ReorderStep final : public NodeStep {
       const std::int64_t blocked = ((image * blocks_ + k) * plane_ + first) * block_;
       const std::int64_t there = std::min(block_, channels_ - k * block_);
       if (backward_) {
-        transpose(In<U>(context, 0) + blocked, block_, count, there, Out<U>(context, 0) + dense, plane_);
+        Transpose(In<U>(context, 0) + blocked, block_, count, there, Out<U>(context, 0) + dense, plane_);
         continue;
       }
       U* to = Out<U>(context, 0) + blocked;
       if (there < block_) std::memset(to, 0, static_cast<std::size_t>(count * block_) * sizeof(U));
-      transpose(In<U>(context, 0) + dense, plane_, there, count, to, block_);
+      Transpose(In<U>(context, 0) + dense, plane_, there, count, to, block_);
     }
+  }
+
+  template <class U>
+  static void Transpose(const U* from, std::int64_t from_stride, std::int64_t rows, std::int64_t columns,
+                        U* to, std::int64_t to_stride) {
+    if constexpr (sizeof(U) == 4) {
+      static const BlockedKernel* const kernel = blocked_kernel(host_isa());
+      if (kernel != nullptr) return kernel->transpose(from, from_stride, rows, columns, to, to_stride);
+    }
+    transpose<AnyX86, 16>(from, from_stride, rows, columns, to, to_stride);
   }
 
   bool backward_;
