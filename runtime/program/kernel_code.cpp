@@ -1,5 +1,6 @@
 #include "runtime/program/kernel_code.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/container/inlined_vector.h"
@@ -7,11 +8,27 @@
 
 namespace leat::runtime {
 
+namespace {
+
+/// Units that take the tile tier about a millisecond: so soon machine code takes over.
+std::int64_t tile_piece(const ir::Kernel& kernel, const ir::KernelLaunch& launch) {
+  constexpr double kPieceNs = 1e6;
+  const double reduced = kernel.has_reduced() ? static_cast<double>(launch.sizes[kernel.parallel_rank]) : 1;
+  const double unit_ns = cpu::tile_cost_per_element(kernel) * std::max(reduced, 1.0);
+  constexpr std::int64_t kWhole = 64;  // cache lines, and transposed tiles
+  const auto units = static_cast<std::int64_t>(std::min(kPieceNs / std::max(unit_ns, 1e-3), 1e9));
+  if (kernel.pattern == ir::Kernel::Pattern::row_reduce) return std::max<std::int64_t>(units, 1);
+  return std::max(units / kWhole, std::int64_t{1}) * kWhole;
+}
+
+}  // namespace
+
 void KernelCode::Run(const ir::KernelLaunch& launch, std::int64_t begin, std::int64_t end) const {
-  if (const ir::KernelFunction compiled = function()) {
-    compiled(&launch, begin, end);
-  } else {
-    cpu::run_tiles(kernel_, launch, begin, end);
+  for (std::int64_t piece = 0; begin < end; begin += piece) {
+    if (const ir::KernelFunction compiled = function()) return compiled(&launch, begin, end);
+    if (piece == 0) piece = tile_piece(kernel_, launch);
+    piece = std::min(piece, end - begin);
+    cpu::run_tiles(kernel_, launch, begin, begin + piece);
   }
 }
 

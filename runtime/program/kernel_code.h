@@ -2,7 +2,7 @@
 // tile evaluator, which runs the same kernel with the same bits until machine code is there.
 //
 // One KernelCode exists per distinct kernel and Context. Run may be called from any thread; machine
-// code may be published at any moment and takes over at the next range.
+// code may be published at any moment and takes over about a millisecond later.
 #pragma once
 
 #include <atomic>

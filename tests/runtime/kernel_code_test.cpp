@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 #include "tests/runtime/kernel_case.h"
 
 namespace leat::runtime {
@@ -111,6 +115,45 @@ TEST(KernelCode, MachineCodeTakesOverWhenPublished) {
   EXPECT_EQ(ints(c, 2)[8], 42);
   EXPECT_EQ(context.poisoned,
             (std::vector<RecordingContext::Entry>{{3, "rem by zero", 2}, {4, "rem by zero", 2}}));
+}
+
+std::int64_t taken_from = -1, taken_to = -1;
+void takes(const ir::KernelLaunch*, std::int64_t begin, std::int64_t end) {
+  taken_from = begin;
+  taken_to = end;
+}
+
+// A range that takes the tile tier tens of milliseconds does not make machine code wait for its end.
+TEST(KernelCode, MachineCodeTakesOverInTheMiddleOfARange) {
+  constexpr std::int64_t kCount = 1 << 22;
+  KernelCase c;
+  c.sizes = {kCount};
+  std::vector<std::byte> x(kCount * sizeof(float));
+  for (std::int64_t i = 0; i < kCount; ++i) {
+    const float v = static_cast<float>(i % 64) - 32;
+    std::memcpy(x.data() + i * 4, &v, 4);
+  }
+  c.AddInput(DType::f32, Level::element, std::move(x), 0, {1});
+  std::uint16_t y = 0;
+  for (int k = 0; k < 24; ++k) y = c.AddInstruction(Op::sin, DType::f32, Level::element, {y});
+  c.AddOutput(y);
+  const ir::KernelLaunch launch = c.Launch();
+  const std::int32_t untouched = ints(c, 1)[0];
+  KernelCode code(c.kernel);
+  std::atomic<bool> begun{false};
+  std::thread runner([&] {
+    begun = true;
+    code.Run(launch, 0, kCount);
+  });
+  while (!begun) std::this_thread::yield();
+  std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  code.Publish(&takes, nullptr);
+  runner.join();
+  EXPECT_EQ(taken_to, kCount);
+  EXPECT_EQ(taken_from % 64, 0);
+  for (std::int64_t i = 0; i < kCount; i += 64) {
+    ASSERT_EQ(ints(c, 1)[i] != untouched, i < taken_from) << i;
+  }
 }
 
 TEST(KernelStep, PrintsItsPatternSizesAndOps) {
