@@ -54,17 +54,23 @@ std::string step_name(const ir::Graph& body) {
 }  // namespace
 
 std::uint32_t KernelLowering::AddSource(const ir::Graph& graph, const ir::Node& node) {
-  // Signatures cost about 1 us each; huge graphs go without.
-  constexpr std::size_t kMostSignatures = 10000;
+  constexpr std::size_t kMostSignatures = 10000;  // huge graphs go without
   runtime::Source source;
   source.op = node.op;
   source.ordinal = node.location;
   if (node.location < origin_.locations.size()) source.location = origin_.locations[node.location];
   if (program_.sources.size() < kMostSignatures) {
+    const auto append = [&](const ir::Type& type) {
+      if (type_text_.empty() || type != type_) {  // most have that of the one before
+        type_ = type;
+        type_text_ = " " + graph.ToString(type);
+      }
+      source.signature += type_text_;
+    };
     source.signature = std::string(name(node.op));
-    for (Value v : node.inputs) absl::StrAppend(&source.signature, " ", graph.ToString(graph.type(v)));
+    for (Value v : node.inputs) append(graph.type(v));
     source.signature += " ->";
-    for (const ir::Type& t : node.results) absl::StrAppend(&source.signature, " ", graph.ToString(t));
+    for (const ir::Type& t : node.results) append(t);
   }
   program_.sources.push_back(std::move(source));
   return static_cast<std::uint32_t>(program_.sources.size() - 1);

@@ -162,6 +162,7 @@ bool FusionGroups::TryMerge(int a, int b, std::string* why) {
   }
   // The cheapest question first.
   std::vector<std::uint64_t> reads;
+  reads.reserve(x.reads.size() + y.reads.size());
   std::set_union(x.reads.begin(), x.reads.end(), y.reads.begin(), y.reads.end(), std::back_inserter(reads));
   std::erase_if(reads, [&](std::uint64_t read) {
     const int from = group_of_[read >> 32];
@@ -171,10 +172,10 @@ bool FusionGroups::TryMerge(int a, int b, std::string* why) {
     return refuse("together they read ", reads.size(), " values; a kernel reads at most ",
                   options_.max_inputs);
   }
-  if (!EdgesMatch(x, b, domain) || !EdgesMatch(y, a, domain)) {
+  const bool a_is_older = places_.Before(x.place, y.place);
+  if (!(a_is_older ? EdgesMatch(y, a, domain) : EdgesMatch(x, b, domain))) {  // the older reads nothing newer
     return refuse("the reader wants the value at other indices than the loop computes it at");
   }
-  const bool a_is_older = places_.Before(x.place, y.place);
   const std::optional<std::vector<std::uint32_t>> between =
       a_is_older ? UnitsBetween(a, b) : UnitsBetween(b, a);
   if (!between) return refuse("something between them needs the one and is needed by the other");
@@ -183,6 +184,7 @@ bool FusionGroups::TryMerge(int a, int b, std::string* why) {
   // The merged group lives on in a.
   for (std::uint32_t m : y.nodes) group_of_[m] = a;
   std::vector<std::uint32_t> nodes;
+  nodes.reserve(x.nodes.size() + y.nodes.size());
   std::merge(x.nodes.begin(), x.nodes.end(), y.nodes.begin(), y.nodes.end(), std::back_inserter(nodes));
   x.nodes = std::move(nodes);
   x.reads = std::move(reads);
