@@ -133,9 +133,9 @@ std::vector<TileEpilogue> every_epilogue() {
       for (const std::optional<float> high :
            {std::optional<float>(), std::optional<float>(0.0f), std::optional<float>(6.0f)}) {
         TileEpilogue e;
-        if (parts & 1) e.channel.emplace();
+        if (parts & 1) e.channel = TileEpilogue::Channels{};
         e.array = (parts & 2) != 0;
-        if (parts & 4) e.array_channel.emplace();
+        if (parts & 4) e.array_channel = TileEpilogue::Channels{};
         e.low = low;
         e.high = high;
         all.push_back(e);
@@ -156,13 +156,13 @@ TEST(TileEpilogue, EveryCombinationOfItsParts) {
 
 TEST(TileEpilogue, EveryShapeOfATile) {
   TileEpilogue all;
-  all.channel.emplace();
+  all.channel = TileEpilogue::Channels{};
   all.array = true;
-  all.array_channel.emplace();
+  all.array_channel = TileEpilogue::Channels{};
   all.low = 0.0f;
   all.high = 1.0f;
   TileEpilogue bounds;
-  bounds.channel.emplace();
+  bounds.channel = TileEpilogue::Channels{};
   bounds.low = 0.0f;
   for (const TileEpilogue& e : {all, bounds}) {
     for (std::int64_t width = 1; width <= 19; ++width) {
@@ -181,12 +181,12 @@ TEST(TileEpilogue, EveryShapeOfATile) {
 TEST(TileEpilogue, IsPrinted) {
   TileEpilogue e;
   EXPECT_EQ(e.ToString(), "");
-  e.channel.emplace();
+  e.channel = TileEpilogue::Channels{};
   e.array = true;
   e.low = 0.0f;
   EXPECT_EQ(e.ToString(), "+channel +array max 0");
   e.channel.reset();
-  e.array_channel.emplace();
+  e.array_channel = TileEpilogue::Channels{};
   e.low.reset();
   e.high = 6.0f;
   EXPECT_EQ(e.ToString(), "+(array+channel) min 6");
