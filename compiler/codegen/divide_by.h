@@ -1,4 +1,4 @@
-// Many quotients by one divisor, without a division each: the bits of x / y for three multiplications and a
+// Many quotients by one divisor, without a division each: the bits of x / y for a product, two fmas and a
 // check.
 //
 //   N r = reciprocal_for(y);            // once
@@ -11,13 +11,15 @@
 // concept (ir/meaning/number.h).
 #pragma once
 
+#include <limits>
+
 #include "ir/meaning/number.h"
 
 namespace leat::compiler::codegen {
 
-/// Where nothing can go below the normal numbers: divisors in [2^kLeastDivisor, 2^kGreatestDivisor] and
-/// |x| >= 2^kLeastDividend. The lowest bit of x - q y is at most 47 (f32) or 105 (f64) places below x, and q
-/// at most kGreatestDivisor + 1.
+/// Where nothing can go below the normal numbers: y in [kLeastDivisor, kGreatestDivisor] and |x| at least
+/// kLeastDividend. The lowest bit of x - q y is at most 47 (f32) or 105 (f64) places below the highest of x,
+/// and |q| at least kLeastDividend / kGreatestDivisor.
 template <class S>
 struct DivideRange;
 template <>

@@ -73,6 +73,21 @@ TEST(CodegenTarget, ReductionsAndTransposesCompileForAvx512) {
   }
 }
 
+// Bits do not tell how they are computed: the text does.
+TEST(CodegenTarget, SoftmaxUsesWhatTheMachineHas) {
+  Random random(1);
+  const KernelCase c = runtime::softmax(Pattern::row_reduce, DType::f32, {4, 1000}, random);
+  const auto text = codegen::kernel_llvm_text(c.kernel, avx512());
+  ASSERT_TRUE(text.ok()) << text.status().ToString();
+  EXPECT_NE(text->find("mask.scalef.ps.512"), std::string::npos);
+  EXPECT_NE(text->find("fdiv float 1.0"), std::string::npos);  // one reciprocal a row
+  EXPECT_NE(text->find("@llvm.prefetch"), std::string::npos);  // of the next row
+  const auto plain = codegen::kernel_llvm_text(c.kernel, oldest());
+  ASSERT_TRUE(plain.ok()) << plain.status().ToString();
+  EXPECT_EQ(plain->find("scalef"), std::string::npos);
+  EXPECT_EQ(plain->find("fdiv float"), std::string::npos);
+}
+
 // The same bits from a machine without fma, rounding or f16 instructions.
 TEST(CodegenTarget, AnyX86HasTheSameBits) {
   auto jit = codegen::Jit::Create();

@@ -38,6 +38,7 @@ class CpuEmitter final : public KernelEmitter {
   void EmitMap();
   /// Computes and stores the pass's outputs for all lanes of a run of `count`.
   void EmitLaneLoop(const Pass& pass, llvm::Value* count);
+  void PrefetchAhead(const Step& step);
   /// Lanes [begin, end), one vector at a time.
   void EmitLanes(const Pass& pass, const std::vector<std::uint16_t>& roots, llvm::Value* begin,
                  llvm::Value* end);
@@ -67,8 +68,8 @@ class CpuEmitter final : public KernelEmitter {
 
   // emit_row_reduce.cpp
   void EmitRowReduce();
+  /// Has the lane loops ask for what the row at `next` reads and writes.
   void LookAhead(const Values& next);
-  void PrefetchAhead(const Step& step);
   void EmitRowPass(const Pass& pass, int number, llvm::Value* count);
   Values EmitChunk(const Pass& pass, llvm::Value* begin, llvm::Value* size);
   llvm::Value* JoinLanes(ir::Op op, DType accumulator, Values vectors);

@@ -45,6 +45,10 @@ void CpuEmitter::EmitLaneLoop(const Pass& pass, llvm::Value* count) {
   EmitLanes(pass, roots, at, count);
 }
 
+void CpuEmitter::PrefetchAhead(const Step& step) {
+  for (const Cursor& cursor : ahead_) Prefetch(cursor, step.lane, nullptr, Cache::first);
+}
+
 void CpuEmitter::EmitLanes(const Pass& pass, const std::vector<std::uint16_t>& roots, llvm::Value* begin,
                            llvm::Value* end) {
   emit_loop(b_, begin, end, lanes_, {}, [&](llvm::Value* i, Values) {

@@ -18,7 +18,9 @@ constexpr int kLightBody = 14;
 constexpr int kAccumulatorVectors = 12;
 // Bodies up to this cost (one exp or so) run two vectors at a time.
 constexpr int kPairBody = 40;
-// Rows longer than this are not asked for ahead: they would push each other out of the caches.
+// Rows longer than this are not asked for ahead: they would push each other out of the caches. Softmax of 512
+// x 32768 on one thread of Emerald Rapids, three turns: 18 to 19 ms without, 12 to 14 with; longer ones
+// unmeasured.
 constexpr std::int64_t kLongRow = 1 << 15;
 
 }  // namespace
@@ -63,10 +65,6 @@ void CpuEmitter::LookAhead(const Values& next) {
     if (LevelOf(output.value) == Level::element && output.lane_stride == Stride::one)
       add(outputs_[k], output.access, output.slot);
   }
-}
-
-void CpuEmitter::PrefetchAhead(const Step& step) {
-  for (const Cursor& cursor : ahead_) Prefetch(cursor, step.lane, nullptr, Cache::first);
 }
 
 void CpuEmitter::EmitRowPass(const Pass& pass, int, llvm::Value* count) {
