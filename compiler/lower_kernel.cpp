@@ -61,11 +61,11 @@ std::uint32_t KernelLowering::AddSource(const ir::Graph& graph, const ir::Node& 
   if (node.location < origin_.locations.size()) source.location = origin_.locations[node.location];
   if (program_.sources.size() < kMostSignatures) {
     const auto append = [&](const ir::Type& type) {
-      if (type_text_.empty() || type != type_) {  // most have that of the one before
-        type_ = type;
-        type_text_ = " " + graph.ToString(type);
+      if (last_type_text_.empty() || type != last_type_) {  // most have that of the one before
+        last_type_ = type;
+        last_type_text_ = " " + graph.ToString(type);
       }
-      source.signature += type_text_;
+      source.signature += last_type_text_;
     };
     source.signature = std::string(name(node.op));
     for (Value v : node.inputs) append(graph.type(v));

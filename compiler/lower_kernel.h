@@ -91,8 +91,8 @@ class KernelLowering {
     double cost_ns;
   };
   std::vector<Request> requests_;
-  ir::Type type_;  // the last one of a signature, and how it is printed
-  std::string type_text_;
+  ir::Type last_type_;  // of a signature, and how it is printed
+  std::string last_type_text_;
   runtime::DeviceId device_ = 0;
   std::map<std::pair<std::uint32_t, runtime::DeviceId>, std::uint32_t> copies_;
 };

@@ -48,7 +48,7 @@ class SplitProgress {
       const std::int64_t share = threads == 1 ? 1 : 2 * (k == 0 ? (threads + count - 1) / count : threads);
       std::int64_t taken = taken_[p].load(std::memory_order_relaxed);
       while (taken < size) {
-        std::int64_t range = threads == 1 ? size : std::max(split.least, (size - taken) / share);
+        std::int64_t range = std::max(split.least, (size - taken) / share);
         range = (range + split.grain - 1) / split.grain * split.grain;
         const std::int64_t end = std::min(size, taken + range);
         if (taken_[p].compare_exchange_weak(taken, end, std::memory_order_relaxed))

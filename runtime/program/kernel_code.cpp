@@ -10,10 +10,13 @@ namespace leat::runtime {
 
 namespace {
 
-/// Units that take the tile tier about a millisecond: so soon machine code takes over.
-std::int64_t tile_piece(const ir::Kernel& kernel, const ir::KernelLaunch& launch) {
+/// Of the units that are left, so many that take the tile tier about a millisecond: so soon machine code
+/// takes over.
+std::int64_t tile_piece(const ir::Kernel& kernel, const ir::KernelLaunch& launch, std::int64_t units_left) {
   constexpr double kPieceNs = 1e6;
+  constexpr double kFewElements = 4096;  // not worth an estimate
   const double reduced = kernel.has_reduced() ? static_cast<double>(launch.sizes[kernel.parallel_rank]) : 1;
+  if (static_cast<double>(units_left) * reduced <= kFewElements) return units_left;
   const double unit_ns = cpu::tile_cost_per_element(kernel) * std::max(reduced, 1.0);
   constexpr std::int64_t kWhole = 64;  // cache lines, and transposed tiles
   const auto units = static_cast<std::int64_t>(std::min(kPieceNs / std::max(unit_ns, 1e-3), 1e9));
@@ -26,7 +29,7 @@ std::int64_t tile_piece(const ir::Kernel& kernel, const ir::KernelLaunch& launch
 void KernelCode::Run(const ir::KernelLaunch& launch, std::int64_t begin, std::int64_t end) const {
   for (std::int64_t piece = 0; begin < end; begin += piece) {
     if (const ir::KernelFunction compiled = function()) return compiled(&launch, begin, end);
-    if (piece == 0) piece = tile_piece(kernel_, launch);
+    if (piece == 0) piece = tile_piece(kernel_, launch, end - begin);
     piece = std::min(piece, end - begin);
     cpu::run_tiles(kernel_, launch, begin, begin + piece);
   }
