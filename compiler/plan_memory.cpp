@@ -17,8 +17,9 @@ using runtime::Program;
 
 // Placing by size is quadratic.
 constexpr std::size_t kMostPlacedBySize = 4000;
-// Searching for a better order: up to this many steps, and so many steps scheduled in all (a few 100 us).
-constexpr std::size_t kMostSearched = 2000, kSearchSteps = 4000;
+// Searching for a better order: up to this many steps or buffers, and so many scheduled and placed in all (a
+// few 100 us). Kernels of layered graphs write dozens of buffers each.
+constexpr std::size_t kMostSearched = 2000, kSearched = 4000;
 // Of two plans the smaller one, as long as it is estimated to take at most this much longer than no reuse.
 constexpr double kMostSlower = 1.03;
 
@@ -58,14 +59,43 @@ void place_by_size(std::vector<Life>& lives) {
   }
 }
 
+using Release = std::pair<double, std::size_t>;  // when, and which life ends
+using Releases = std::priority_queue<Release, std::vector<Release>, std::greater<>>;
+
+std::vector<std::size_t> by_begin(const std::vector<Life>& lives) {
+  std::vector<std::size_t> order(lives.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return lives[a].time.begin < lives[b].time.begin; });
+  return order;
+}
+
+// Buffers of one size, in order of time, each in the lowest slot that is free: as many slots as live at once,
+// which no order betters.
+void place_alike(std::vector<Life>& lives) {
+  Releases releases;
+  std::priority_queue<std::int64_t, std::vector<std::int64_t>, std::greater<>> free;  // offsets
+  std::int64_t top = 0;
+  for (std::size_t i : by_begin(lives)) {
+    Life& life = lives[i];
+    while (!releases.empty() && releases.top().first <= life.time.begin) {
+      free.push(lives[releases.top().second].offset);
+      releases.pop();
+    }
+    if (!free.empty()) {
+      life.offset = free.top();
+      free.pop();
+    } else {
+      life.offset = top;
+      top += life.bytes;
+    }
+    releases.emplace(life.time.end, i);
+  }
+}
+
 // For large programs: in order of time, best fit among the free blocks.
 void place_in_order(std::vector<Life>& lives) {
-  std::vector<std::size_t> by_begin(lives.size());
-  std::iota(by_begin.begin(), by_begin.end(), std::size_t{0});
-  std::stable_sort(by_begin.begin(), by_begin.end(),
-                   [&](std::size_t a, std::size_t b) { return lives[a].time.begin < lives[b].time.begin; });
-  using Release = std::pair<double, std::size_t>;
-  std::priority_queue<Release, std::vector<Release>, std::greater<>> releases;
+  Releases releases;
   std::map<std::int64_t, std::int64_t> free_at;             // offset -> bytes
   std::set<std::pair<std::int64_t, std::int64_t>> by_size;  // many are of one size
   auto erase_free = [&](std::map<std::int64_t, std::int64_t>::iterator it) {
@@ -91,7 +121,7 @@ void place_in_order(std::vector<Life>& lives) {
     by_size.emplace(bytes, offset);
   };
   std::int64_t top = 0;
-  for (std::size_t i : by_begin) {
+  for (std::size_t i : by_begin(lives)) {
     Life& life = lives[i];
     while (!releases.empty() && releases.top().first <= life.time.begin) {
       const Life& done = lives[releases.top().second];
@@ -108,6 +138,18 @@ void place_in_order(std::vector<Life>& lives) {
       top += life.bytes;
     }
     releases.emplace(life.time.end, i);
+  }
+}
+
+void place(std::vector<Life>& lives) {
+  const bool alike =
+      std::all_of(lives.begin(), lives.end(), [&](const Life& life) { return life.bytes == lives[0].bytes; });
+  if (alike) {
+    place_alike(lives);
+  } else if (lives.size() <= kMostPlacedBySize) {
+    place_by_size(lives);
+  } else {
+    place_in_order(lives);
   }
 }
 
@@ -207,11 +249,7 @@ Plan plan_for(const Program& program, const Users& users, std::size_t devices, S
   }
   for (std::size_t device = 0; device < devices; ++device) {
     std::vector<Life>& here = lives[device];
-    if (here.size() <= kMostPlacedBySize) {
-      place_by_size(here);
-    } else {
-      place_in_order(here);
-    }
+    place(here);
     for (const Life& life : here) {
       plan.offsets[life.buffer] = life.offset;
       plan.arenas[device] = std::max(plan.arenas[device], life.offset + life.bytes);
@@ -258,9 +296,10 @@ Plan best_plan(Program& program, const MemoryOptions& options, std::size_t devic
       std::min(sequential_peak(program, given), sequential_peak(program, fastest.order));
   Plan best = plan_for(program, users, devices, std::move(fastest));
   const std::int64_t enough = least_possible(program) + least_possible(program) / 50;
-  if (best.bytes <= enough || program.steps.size() > kMostSearched) return best;
+  const std::size_t size = std::max(program.steps.size(), program.buffers.size());
+  if (best.bytes <= enough || size > kMostSearched) return best;
   best.makespan = priced(program, best, options.workers);
-  const auto tries = static_cast<int>(std::min(kSearchSteps / program.steps.size(), std::size_t{64}));
+  const auto tries = static_cast<int>(std::min(kSearched / size, std::size_t{64}));
   for (int k = 0; k < tries && best.bytes > enough; ++k) {
     SchedulePolicy policy{.at_once = k % 2 == 0 ? 1 : options.workers, .lean = true};
     policy.seed = static_cast<std::uint64_t>(k / 2);
