@@ -179,20 +179,24 @@ bool FusionGroups::TryMerge(int a, int b, std::string* why) {
   const std::optional<std::vector<std::uint32_t>> between =
       a_is_older ? UnitsBetween(a, b) : UnitsBetween(b, a);
   if (!between) return refuse("something between them needs the one and is needed by the other");
-  if (!a_is_older) x.place = y.place;
-  for (const std::uint32_t place : *between) places_.MoveBefore(place, x.place);
-  // The merged group lives on in a.
-  for (std::uint32_t m : y.nodes) group_of_[m] = a;
-  std::vector<std::uint32_t> nodes;
-  nodes.reserve(x.nodes.size() + y.nodes.size());
-  std::merge(x.nodes.begin(), x.nodes.end(), y.nodes.begin(), y.nodes.end(), std::back_inserter(nodes));
-  x.nodes = std::move(nodes);
-  x.reads = std::move(reads);
-  x.full = std::move(full);
-  x.reduced = std::move(reduced);
-  x.reductions += y.reductions;
-  y.dead = true;
-  y.nodes.clear();
+  const std::uint32_t place = a_is_older ? x.place : y.place;
+  for (const std::uint32_t unit : *between) places_.MoveBefore(unit, place);
+  // The larger one lives on: a chain that grows node by node would be copied at each.
+  const bool a_lives = x.nodes.size() >= y.nodes.size();
+  Group &merged = a_lives ? x : y, &dead = a_lives ? y : x;
+  for (std::uint32_t m : dead.nodes) group_of_[m] = a_lives ? a : b;
+  const auto middle = static_cast<std::ptrdiff_t>(merged.nodes.size());
+  merged.nodes.insert(merged.nodes.end(), dead.nodes.begin(), dead.nodes.end());
+  if (merged.nodes[static_cast<std::size_t>(middle) - 1] > dead.nodes.front()) {
+    std::inplace_merge(merged.nodes.begin(), merged.nodes.begin() + middle, merged.nodes.end());
+  }
+  merged.place = place;
+  merged.reads = std::move(reads);
+  merged.full = std::move(full);
+  merged.reduced = std::move(reduced);
+  merged.reductions += dead.reductions;
+  dead.dead = true;
+  dead.nodes.clear();
   return true;
 }
 
