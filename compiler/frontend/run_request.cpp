@@ -9,12 +9,18 @@ using runtime::Value;
 
 void fill_inputs(ContextState& state, const Walk& walk, std::vector<Ref<Value>>& inputs) {
   inputs.reserve(walk.inputs.size());
+  const Ref<Value>* last_scalar = nullptr;  // the 1 of a thousand x + 1 is one value
+  std::uint64_t last_bits = 0;
   for (const WalkInput& in : walk.inputs) {
     if (in.leaf != nullptr) {
       inputs.push_back(value_of(*in.leaf));
-      continue;
+    } else if (last_scalar != nullptr && last_bits == in.bits) {
+      inputs.push_back(*last_scalar);
+    } else {
+      inputs.push_back(scalar_value(state, in.bits));
+      last_scalar = &inputs.back();
+      last_bits = in.bits;
     }
-    inputs.push_back(scalar_value(state, in.bits));
   }
 }
 
