@@ -176,6 +176,31 @@ std::uint64_t Walk::CountEvaluations() {
   return recomputed;
 }
 
+namespace {
+
+// Of many roots, those that come soon: first the node, then its operands, then their values.
+void fetch_ahead(std::span<Node* const> roots, std::size_t at) {
+  constexpr std::size_t kStep = 4;
+  const auto fetch = [](const Node* node) {
+    for (std::size_t line = 0; line < sizeof(Node); line += 64) {
+      __builtin_prefetch(reinterpret_cast<const char*>(node) + line, 1);
+    }
+  };
+  const auto each_operand = [&](std::size_t root, const auto& what) {
+    const Node& node = *roots[root];
+    for (std::uint32_t i = 0; i < node.slot_count; ++i) {
+      if (!node.is_scalar(i)) what(*node.slots[i].node);
+    }
+  };
+  if (at + 3 * kStep < roots.size()) fetch(roots[at + 3 * kStep]);
+  if (at + 2 * kStep < roots.size()) each_operand(at + 2 * kStep, [&](const Node& node) { fetch(&node); });
+  if (at + kStep < roots.size()) {
+    each_operand(at + kStep, [](const Node& node) { __builtin_prefetch(node.value.get(), 1); });
+  }
+}
+
+}  // namespace
+
 void Walk::RunScheduled(Node* root, std::uint64_t mark) {
   scheduled_ = root;
   Run(std::span(&root, 1), mark);
@@ -183,7 +208,10 @@ void Walk::RunScheduled(Node* root, std::uint64_t mark) {
 }
 
 void Walk::Run(std::span<Node* const> roots, std::uint64_t mark, bool placeholders) {
-  for (Node* root : roots) Visit(root, mark, placeholders);
+  for (std::size_t i = 0; i < roots.size(); ++i) {
+    fetch_ahead(roots, i);
+    Visit(roots[i], mark, placeholders);
+  }
   for (Node* root : roots) outputs.push_back({root, 0});
   // An op with an effect runs once: all its results are kept.
   for (Node* tuple : effects_) {
