@@ -127,23 +127,23 @@ void Memory::Count(Shelf& shelf, std::int64_t size) {
   if (size > 0) NotePeak(std::min(live - 1, held_bytes_.load(std::memory_order_relaxed)));
 }
 
-StatusOr<Ref<Buffer>> Memory::Allocate(std::size_t bytes) {
+StatusOr<Ref<Buffer>> Memory::Allocate(std::size_t bytes, Fit fit) {
   constexpr std::size_t kMost = std::size_t{1} << 46;
+  constexpr int kLoose = 4;  // classes: the sizes double
   Shelf& shelf = ShelfOfThread();
-  const int c = bytes <= kMost ? class_of(bytes) : 0;
-  const auto size = static_cast<std::int64_t>(block_bytes(c));
   Buffer* buffer = nullptr;
   if (bytes <= kMost) {
-    {
+    const int c = class_of(bytes), last = fit == Fit::loose ? c + kLoose : c;
+    for (int k = c; k <= last && buffer == nullptr; ++k) {
       const std::lock_guard lock(shelf.mutex);
-      if ((buffer = TakeFree(shelf, c)) != nullptr) Count(shelf, size);
+      if ((buffer = TakeFree(shelf, k)) != nullptr) Count(shelf, static_cast<std::int64_t>(block_bytes(k)));
     }
     if (buffer == nullptr) {
-      buffer = TakeFromOthers(shelf, c);
+      for (int k = c; k <= last && buffer == nullptr; ++k) buffer = TakeFromOthers(shelf, k);
       if (buffer == nullptr) buffer = NewBlock(c);
       if (buffer != nullptr) {
         const std::lock_guard lock(shelf.mutex);
-        Count(shelf, size);
+        Count(shelf, static_cast<std::int64_t>(block_bytes(buffer->size_class_)));
       }
     }
   }

@@ -88,6 +88,9 @@ struct MemoryStats {
   std::int64_t system_allocations = 0;
 };
 
+/// Which free blocks will do: of the next larger size, or of up to twice that. For what is given back soon.
+enum class Fit : std::uint8_t { close, loose };
+
 /// The memory of one device of one engine.
 class Memory final : public RefCounted {
  public:
@@ -97,7 +100,7 @@ class Memory final : public RefCounted {
   ~Memory() override;
   /// A block of `bytes` (0 gives a valid empty one); resource_exhausted, naming the sizes, when over the
   /// limit or when the allocator has none.
-  StatusOr<Ref<Buffer>> Allocate(std::size_t bytes);
+  StatusOr<Ref<Buffer>> Allocate(std::size_t bytes, Fit fit = Fit::close);
   /// Gives cached blocks back to the allocator; whether there were any.
   bool Trim();
   /// Trims, and keeps nothing from now on: for the end of the engine.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <new>
 #include <string>
+#include <utility>
 
 namespace leat::runtime {
 
@@ -10,16 +11,6 @@ StatusOr<std::unique_ptr<Instance>> make_instance(const Program& program, const 
                                                   const Gpus& gpus) try {
   const StepGraph& graph = *program.graph;
   auto instance = std::make_unique<Instance>();
-  for (std::size_t d = 0; d < program.arena_bytes.size(); ++d) {
-    if (program.arena_bytes[d] == 0) {
-      instance->arenas.emplace_back();
-      continue;
-    }
-    StatusOr<Ref<Buffer>> arena = memories[d]->Allocate(static_cast<std::size_t>(program.arena_bytes[d]));
-    if (!arena.ok()) return arena.status().WithNote("for the temporaries of " + program.name);
-    instance->arenas.push_back(*std::move(arena));
-    instance->arena_bytes += program.arena_bytes[d];
-  }
   if (graph.queued) {
     instance->gpus.resize(gpus.size());
     for (const Step& step : program.steps) {
@@ -44,37 +35,77 @@ StatusOr<std::unique_ptr<Instance>> make_instance(const Program& program, const 
   for (const Step& step : program.steps) {
     for (const Use& use : step.uses) {
       const BufferInfo& buffer = program.buffers[use.buffer];
-      void* address = nullptr;
-      if (buffer.kind == BufferInfo::Kind::temporary && buffer.bytes > 0) {
-        address = static_cast<std::byte*>(instance->arenas[buffer.device]->data()) + buffer.offset;
-      } else if (buffer.kind == BufferInfo::Kind::constant) {
-        address = const_cast<std::byte*>(buffer.data.get());  // steps only read it: Finish has checked
-      }
-      instance->pointers[k++] = address;
+      // Steps only read a constant: Finish has checked.
+      const bool constant = buffer.kind == BufferInfo::Kind::constant;
+      instance->pointers[k++] = constant ? const_cast<std::byte*>(buffer.data.get()) : nullptr;
     }
   }
+  if (Status s = instance->TakeArenas(program, memories); !s.ok()) return s;
   return instance;
 } catch (const std::bad_alloc&) {
   return Status(Code::resource_exhausted, "out of memory for the run state of " + program.name);
 }
 
+Status Instance::TakeArenas(const Program& program, const Memories& memories) {
+  const std::size_t devices = program.arena_bytes.size();
+  arenas.resize(devices);
+  arena_addresses.resize(devices, nullptr);
+  arena_bytes = 0;
+  bool moved = false;
+  for (std::size_t d = 0; d < devices; ++d) {
+    const std::int64_t bytes = program.arena_bytes[d];
+    if (bytes == 0) continue;
+    arena_bytes += bytes;
+    if (arenas[d] != nullptr) continue;
+    StatusOr<Ref<Buffer>> arena = memories[d]->Allocate(static_cast<std::size_t>(bytes), Fit::loose);
+    if (!arena.ok()) return arena.status().WithNote("for the temporaries of " + program.name);
+    arenas[d] = *std::move(arena);
+    moved |= std::exchange(arena_addresses[d], arenas[d]->data()) != arenas[d]->data();
+  }
+  if (!moved) return {};
+  std::size_t k = 0;
+  for (const Step& step : program.steps) {
+    for (const Use& use : step.uses) {
+      const BufferInfo& buffer = program.buffers[use.buffer];
+      if (buffer.kind == BufferInfo::Kind::temporary && buffer.bytes > 0) {
+        pointers[k] = static_cast<std::byte*>(arena_addresses[buffer.device]) + buffer.offset;
+      }
+      ++k;
+    }
+  }
+  return {};
+}
+
+void Instance::GiveArenas() {
+  // A run that uses less than this is so short that it would notice: 0.1 us of 30.
+  constexpr std::int64_t kShared = 1 << 20;
+  if (arena_bytes < kShared || !gpus.empty()) return;  // device graphs have the addresses in them
+  for (Ref<Buffer>& arena : arenas) arena = nullptr;
+}
+
 StatusOr<std::unique_ptr<Instance>> InstancePool::Take(const std::shared_ptr<const Program>& program) {
+  std::unique_ptr<Instance> instance;
   {
     const std::lock_guard lock(mutex_);
     const auto found = entries_.find(program->graph->id);
     if (found != entries_.end() && !found->second.idle.empty()) {
-      std::unique_ptr<Instance> instance = std::move(found->second.idle.back());
+      instance = std::move(found->second.idle.back());
       found->second.idle.pop_back();
-      return instance;
     }
   }
-  StatusOr<std::unique_ptr<Instance>> made = make_instance(*program, memories_, gpus_);
-  if (made.ok() || made.status().code() != Code::resource_exhausted) return made;
+  const auto take = [&]() -> StatusOr<std::unique_ptr<Instance>> {
+    if (instance == nullptr) return make_instance(*program, memories_, gpus_);
+    if (Status s = instance->TakeArenas(*program, memories_); !s.ok()) return s;
+    return std::move(instance);
+  };
+  StatusOr<std::unique_ptr<Instance>> taken = take();
+  if (taken.ok() || taken.status().code() != Code::resource_exhausted) return taken;
   Trim(true);  // idle arenas of other programs may be what is in the way
-  return make_instance(*program, memories_, gpus_);
+  return take();
 }
 
 void InstancePool::Give(const std::shared_ptr<const Program>& program, std::unique_ptr<Instance> instance) {
+  instance->GiveArenas();
   bool sweep = false;  // `instance`, if it is not kept, dies after the lock is released
   try {
     const std::lock_guard lock(mutex_);

@@ -3,7 +3,9 @@
 //
 // An Instance belongs to one run at a time. At rest its counters are armed again (the last arriver does
 // that), its arenas are allocated and the addresses of temporaries and constants stand in its table; inputs
-// and outputs are patched in per run. The pool drops instances whose Program has died.
+// and outputs are patched in per run. Large arenas go back to their memory at rest, for whichever program
+// runs next: fresh memory is dear, and many programs would hold much of it. The pool drops instances whose
+// Program has died.
 #pragma once
 
 #include <atomic>
@@ -21,13 +23,16 @@
 
 namespace leat::runtime {
 
+using Memories = std::vector<Ref<Memory>>;  // per device
+
 struct Instance {
   std::unique_ptr<std::atomic<std::uint32_t>[]> pending;  // per record: predecessors to come
   std::unique_ptr<void*[]> pointers;                      // per use of the program
   std::unique_ptr<SplitProgress[]> splits;
   std::unique_ptr<std::atomic<std::uint32_t>[]> writers;  // per output: writers to come
   std::unique_ptr<std::atomic<bool>[]> skipped;           // per output: a writer did not run
-  std::vector<Ref<Buffer>> arenas;                        // per device of the program
+  std::vector<Ref<Buffer>> arenas;                        // per device of the program; null where given back
+  std::vector<void*> arena_addresses;  // of those that the temporaries in `pointers` lie in
   std::int64_t arena_bytes = 0;
   std::vector<std::unique_ptr<cuda::GpuRun>> gpus;  // per device of the engine; empty without steps on a GPU
   // Of the run at hand; empty at rest.
@@ -40,9 +45,11 @@ struct Instance {
       pointers[graph.patches[p]] = address;
     }
   }
+  /// Allocates the arenas that are not there, and places the temporaries.
+  Status TakeArenas(const Program& program, const Memories& memories);
+  void GiveArenas();
 };
 
-using Memories = std::vector<Ref<Memory>>;             // per device
 using Gpus = std::vector<std::shared_ptr<cuda::Gpu>>;  // per device; null for a CPU
 
 /// A new instance with its arenas.

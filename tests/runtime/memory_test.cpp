@@ -38,6 +38,24 @@ TEST(MemoryTest, BlocksAreAlignedCountedAndRecycled) {
   EXPECT_EQ(memory->stats().cached_bytes, 0);
 }
 
+TEST(MemoryTest, ALooseFitTakesAFreeBlockOfUpToTwiceTheSize) {
+  const auto allocator = std::make_shared<CheckingAllocator>();
+  const Ref<Memory> memory = make_ref<Memory>(DeviceId{0}, allocator, 0);
+  const void* const block = memory->Allocate(2'000'000).value()->data();
+  {
+    const Ref<Buffer> loose = memory->Allocate(1'100'000, Fit::loose).value();
+    EXPECT_EQ(loose->data(), block);
+    EXPECT_EQ(loose->bytes(), 1'100'000u);
+    EXPECT_GE(memory->stats().live_bytes, 2'000'000);  // it is as large as it is
+  }
+  EXPECT_EQ(memory->stats().live_bytes, 0);
+  EXPECT_EQ(memory->Allocate(2'000'000).value()->data(), block);  // back where it belongs
+  EXPECT_NE(memory->Allocate(1'100'000).value()->data(), block);
+  EXPECT_NE(memory->Allocate(500'000, Fit::loose).value()->data(), block);
+  std::thread([&] { EXPECT_EQ(memory->Allocate(1'900'000, Fit::loose).value()->data(), block); }).join();
+  EXPECT_EQ(allocator->total.load(), 3);
+}
+
 TEST(MemoryTest, UnalignedMemoryIsCopiedForThoseWhoAskForAligned) {
   std::vector<char> bytes(4097);
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 7);
