@@ -43,6 +43,12 @@ double now_ns() {
                                  .count());
 }
 
+double cpu_ns(clockid_t clock) {
+  timespec t;
+  clock_gettime(clock, &t);
+  return 1e9 * static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec);
+}
+
 int rounds_or(int usual) { return settings.rounds > 0 ? settings.rounds : usual; }
 
 Spread spread(std::vector<double> v) {

@@ -6,6 +6,8 @@
 //   report("2", "RunInto", spread(times), "ns", "bar 150");
 #pragma once
 
+#include <time.h>
+
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -23,6 +25,8 @@ extern Settings settings;
 extern volatile float sink;  // what is computed goes somewhere
 
 double now_ns();
+/// CPU time, of the process with CLOCK_PROCESS_CPUTIME_ID.
+double cpu_ns(clockid_t clock);
 int rounds_or(int usual);
 
 struct Spread {

@@ -16,12 +16,6 @@ namespace leat::bench {
 
 namespace {
 
-double cpu_ns(clockid_t clock) {
-  timespec t;
-  clock_gettime(clock, &t);
-  return 1e9 * static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec);
-}
-
 // Of all threads but this one.
 double others_cpu_ns() { return cpu_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_ns(CLOCK_THREAD_CPUTIME_ID); }
 
