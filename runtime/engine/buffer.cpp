@@ -133,7 +133,7 @@ StatusOr<Ref<Buffer>> Memory::Allocate(std::size_t bytes, Fit fit) {
   Shelf& shelf = ShelfOfThread();
   Buffer* buffer = nullptr;
   if (bytes <= kMost) {
-    const int c = class_of(bytes), last = fit == Fit::loose ? c + kLoose : c;
+    const int c = class_of(bytes), last = fit == Fit::loose && limit_ == 0 ? c + kLoose : c;
     for (int k = c; k <= last && buffer == nullptr; ++k) {
       const std::lock_guard lock(shelf.mutex);
       if ((buffer = TakeFree(shelf, k)) != nullptr) Count(shelf, static_cast<std::int64_t>(block_bytes(k)));

@@ -88,7 +88,8 @@ struct MemoryStats {
   std::int64_t system_allocations = 0;
 };
 
-/// Which free blocks will do: of the next larger size, or of up to twice that. For what is given back soon.
+/// Which free blocks will do: of the next larger size, or, for what is given back soon, of up to twice that.
+/// Under a limit they are all close ones: what is unused of a block could be what another one needs.
 enum class Fit : std::uint8_t { close, loose };
 
 /// The memory of one device of one engine.

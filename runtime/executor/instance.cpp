@@ -2,13 +2,27 @@
 
 #include <algorithm>
 #include <new>
+#include <numeric>
 #include <string>
 #include <utility>
 
 namespace leat::runtime {
 
+namespace {
+
+// Whether arenas go back after each run. One that uses less than this is so short that it would notice: 0.1
+// us of 30. Device graphs have the addresses in them.
+bool gives_arenas_back(const Program& program) {
+  constexpr std::int64_t kLarge = 1 << 20;
+  const std::int64_t bytes =
+      std::accumulate(program.arena_bytes.begin(), program.arena_bytes.end(), std::int64_t{0});
+  return bytes >= kLarge && !program.graph->queued;
+}
+
+}  // namespace
+
 StatusOr<std::unique_ptr<Instance>> make_instance(const Program& program, const Memories& memories,
-                                                  const Gpus& gpus) try {
+                                                  const Gpus& gpus, Fit fit) try {
   const StepGraph& graph = *program.graph;
   auto instance = std::make_unique<Instance>();
   if (graph.queued) {
@@ -40,13 +54,13 @@ StatusOr<std::unique_ptr<Instance>> make_instance(const Program& program, const 
       instance->pointers[k++] = constant ? const_cast<std::byte*>(buffer.data.get()) : nullptr;
     }
   }
-  if (Status s = instance->TakeArenas(program, memories); !s.ok()) return s;
+  if (Status s = instance->TakeArenas(program, memories, fit); !s.ok()) return s;
   return instance;
 } catch (const std::bad_alloc&) {
   return Status(Code::resource_exhausted, "out of memory for the run state of " + program.name);
 }
 
-Status Instance::TakeArenas(const Program& program, const Memories& memories) {
+Status Instance::TakeArenas(const Program& program, const Memories& memories, Fit fit) {
   const std::size_t devices = program.arena_bytes.size();
   arenas.resize(devices);
   arena_addresses.resize(devices, nullptr);
@@ -57,7 +71,7 @@ Status Instance::TakeArenas(const Program& program, const Memories& memories) {
     if (bytes == 0) continue;
     arena_bytes += bytes;
     if (arenas[d] != nullptr) continue;
-    StatusOr<Ref<Buffer>> arena = memories[d]->Allocate(static_cast<std::size_t>(bytes), Fit::loose);
+    StatusOr<Ref<Buffer>> arena = memories[d]->Allocate(static_cast<std::size_t>(bytes), fit);
     if (!arena.ok()) return arena.status().WithNote("for the temporaries of " + program.name);
     arenas[d] = *std::move(arena);
     moved |= std::exchange(arena_addresses[d], arenas[d]->data()) != arenas[d]->data();
@@ -76,13 +90,6 @@ Status Instance::TakeArenas(const Program& program, const Memories& memories) {
   return {};
 }
 
-void Instance::GiveArenas() {
-  // A run that uses less than this is so short that it would notice: 0.1 us of 30.
-  constexpr std::int64_t kShared = 1 << 20;
-  if (arena_bytes < kShared || !gpus.empty()) return;  // device graphs have the addresses in them
-  for (Ref<Buffer>& arena : arenas) arena = nullptr;
-}
-
 StatusOr<std::unique_ptr<Instance>> InstancePool::Take(const std::shared_ptr<const Program>& program) {
   std::unique_ptr<Instance> instance;
   {
@@ -93,9 +100,10 @@ StatusOr<std::unique_ptr<Instance>> InstancePool::Take(const std::shared_ptr<con
       found->second.idle.pop_back();
     }
   }
+  const Fit fit = gives_arenas_back(*program) ? Fit::loose : Fit::close;
   const auto take = [&]() -> StatusOr<std::unique_ptr<Instance>> {
-    if (instance == nullptr) return make_instance(*program, memories_, gpus_);
-    if (Status s = instance->TakeArenas(*program, memories_); !s.ok()) return s;
+    if (instance == nullptr) return make_instance(*program, memories_, gpus_, fit);
+    if (Status s = instance->TakeArenas(*program, memories_, fit); !s.ok()) return s;
     return std::move(instance);
   };
   StatusOr<std::unique_ptr<Instance>> taken = take();
@@ -105,7 +113,9 @@ StatusOr<std::unique_ptr<Instance>> InstancePool::Take(const std::shared_ptr<con
 }
 
 void InstancePool::Give(const std::shared_ptr<const Program>& program, std::unique_ptr<Instance> instance) {
-  instance->GiveArenas();
+  if (gives_arenas_back(*program)) {
+    for (Ref<Buffer>& arena : instance->arenas) arena = nullptr;
+  }
   bool sweep = false;  // `instance`, if it is not kept, dies after the lock is released
   try {
     const std::lock_guard lock(mutex_);

@@ -46,15 +46,14 @@ struct Instance {
     }
   }
   /// Allocates the arenas that are not there, and places the temporaries.
-  Status TakeArenas(const Program& program, const Memories& memories);
-  void GiveArenas();
+  Status TakeArenas(const Program& program, const Memories& memories, Fit fit);
 };
 
 using Gpus = std::vector<std::shared_ptr<cuda::Gpu>>;  // per device; null for a CPU
 
 /// A new instance with its arenas.
 StatusOr<std::unique_ptr<Instance>> make_instance(const Program& program, const Memories& memories,
-                                                  const Gpus& gpus);
+                                                  const Gpus& gpus, Fit fit = Fit::close);
 
 class InstancePool {
  public:

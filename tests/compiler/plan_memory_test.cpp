@@ -106,6 +106,46 @@ TEST(PlanMemory, BuffersThatMayLiveTogetherNeverShareBytes) {
   }
 }
 
+/// The most bytes of temporaries that live at once when the steps run in their order.
+std::int64_t peak_in_order(const Program& p) {
+  std::vector<std::size_t> last(p.buffers.size(), 0);
+  for (std::size_t s = 0; s < p.steps.size(); ++s) {
+    for (const runtime::Use& use : p.steps[s].uses) last[use.buffer] = s;
+  }
+  std::int64_t live = 0, peak = 0;
+  for (std::size_t s = 0; s < p.steps.size(); ++s) {
+    std::int64_t dead = 0;
+    for (const runtime::Use& use : p.steps[s].uses) {
+      const BufferInfo& info = p.buffers[use.buffer];
+      if (info.kind != BufferInfo::Kind::temporary) continue;
+      const std::int64_t bytes = (info.bytes + 63) / 64 * 64;
+      if (use.write) live += bytes;
+      if (last[use.buffer] == s) dead += bytes;
+    }
+    peak = std::max(peak, live);
+    live -= dead;
+  }
+  return peak;
+}
+
+TEST(PlanMemory, BuffersOfOneSizeTakeAsManySlotsAsLiveAtOnce) {
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    for (const int workers : {1, 2, 8}) {
+      SCOPED_TRACE("seed " + std::to_string(seed) + ", " + std::to_string(workers) + " workers");
+      Program p = random_program(seed, 4 + static_cast<int>(seed % 60));
+      for (BufferInfo& info : p.buffers) info.bytes = 100;
+      plan_memory(p, {.workers = workers, .reuse = true, .reuse_from_bytes = 0});
+      ASSERT_TRUE(p.Finish().ok());
+      check_plan(p);
+      if (::testing::Test::HasFailure()) return;
+      // With one worker the order of steps is the schedule.
+      if (workers == 1) {
+        EXPECT_EQ(p.arena_bytes[0], peak_in_order(p));
+      }
+    }
+  }
+}
+
 TEST(PlanMemory, LargeProgramsAreSafeToo) {  // over 4,000 buffers are placed in order of time
   Program p = random_program(7, 6000);
   for (BufferInfo& info : p.buffers) info.kind = BufferInfo::Kind::temporary;

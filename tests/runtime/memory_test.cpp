@@ -56,6 +56,13 @@ TEST(MemoryTest, ALooseFitTakesAFreeBlockOfUpToTwiceTheSize) {
   EXPECT_EQ(allocator->total.load(), 3);
 }
 
+TEST(MemoryTest, UnderALimitALooseFitTakesNoRoomFromOthers) {
+  const Ref<Memory> memory = make_ref<Memory>(DeviceId{0}, nullptr, 3'500'000);
+  memory->Allocate(2'000'000).value();
+  const Ref<Buffer> arena = memory->Allocate(1'100'000, Fit::loose).value();
+  EXPECT_TRUE(memory->Allocate(2'000'000).ok());
+}
+
 TEST(MemoryTest, UnalignedMemoryIsCopiedForThoseWhoAskForAligned) {
   std::vector<char> bytes(4097);
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 7);
