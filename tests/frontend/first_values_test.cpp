@@ -1,8 +1,10 @@
 // Values come out: eval, wait, item, data, to_vector, printing, and the bookkeeping around them.
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <sstream>
 #include <thread>
+#include <vector>
 
 #include "compiler/frontend/node.h"
 #include "leat/leat.h"
@@ -103,6 +105,21 @@ TEST(Values, ALongChainFlushesItself) {
   for (int i = 0; i < 10'000; ++i) x = x + 1;
   EXPECT_EQ(x.item<float>(), 10'000.0f);
   EXPECT_GE(context.stats().auto_flushes, 4u);
+}
+
+TEST(Values, OneEvalOfManyGraphsKeepsTheirScalarsApart) {
+  constexpr int kCount = 100;
+  std::vector<Tensor> results;
+  const auto one_bits = std::bit_cast<std::int32_t>(1.0f);
+  for (int i = 0; i < kCount; ++i) {
+    results.push_back(tensor({static_cast<float>(i)}) + (i % 3 == 0 ? 2.5f : 1.0f));
+    results.push_back(tensor({std::int32_t{i}}) + one_bits);  // the same bits, of another dtype
+  }
+  eval(results);
+  for (int i = 0; i < kCount; ++i) {
+    EXPECT_EQ(results[2 * i].item<float>(), static_cast<float>(i) + (i % 3 == 0 ? 2.5f : 1.0f)) << i;
+    EXPECT_EQ(results[2 * i + 1].item<std::int32_t>(), i + one_bits) << i;
+  }
 }
 
 TEST(Values, WaitForAndReady) {
