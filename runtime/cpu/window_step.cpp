@@ -3,6 +3,7 @@
 // the bounds are found once per position and the inner loop runs over neighbours. Maxima and minima do not
 // depend on the order, so there each place of the row is taken over the other dimensions first.
 #include <cstring>
+#include <utility>
 
 #include "ir/scalar_arithmetic.h"
 #include "ir/strided_copy.h"
@@ -88,7 +89,9 @@ class WindowStep final : public NodeStep {
     using A = ir::Accumulator<T>;
     const ReductionLoops& loops = host_tile_loops().Reduction(op, node_.type().dtype);
     const std::int64_t width = row_.results * inner_;
-    const auto row = std::make_unique<A[]>(static_cast<std::size_t>(width));
+    constexpr bool kInPlace = std::is_same_v<A, T>;  // what is joined is the result
+    std::unique_ptr<A[]> kept;
+    if (!kInPlace) kept = std::make_unique<A[]>(static_cast<std::size_t>(width));
     const auto gathered = std::make_unique<T[]>(static_cast<std::size_t>(width));
     // Of each place of x along the row.
     const bool places_first = op != ir::Op::reduce_sum && row_.window > 1 && !slides_.empty();
@@ -97,10 +100,10 @@ class WindowStep final : public NodeStep {
     std::unique_ptr<T[]> of_places;
     if (places_first) {
       places = std::make_unique<A[]>(static_cast<std::size_t>(across));
-      of_places = std::make_unique<T[]>(static_cast<std::size_t>(across));
+      if (!kInPlace) of_places = std::make_unique<T[]>(static_cast<std::size_t>(across));
     }
-    const auto slide_row = [&](const T* x) {
-      for (std::int64_t k = 0; k < row_.window; ++k) TakePosition(x, k, loops, row.get(), gathered.get());
+    const auto slide_row = [&](const T* x, A* row) {
+      for (std::int64_t k = 0; k < row_.window; ++k) TakePosition(x, k, loops, row, gathered.get());
     };
     const std::size_t rank = slides_.size();
     ir::Strides o(rank), w(rank), first(rank), past(rank);
@@ -115,28 +118,36 @@ class WindowStep final : public NodeStep {
         any = any && first[d] < past[d];
       }
       const T* plane = In<T>(context, 0) + rest * plane_;
-      std::fill_n(row.get(), width, start);
-      if (places_first) std::fill_n(places.get(), across, start);
+      T* const y = Out<T>(context, 0) + u * width;
+      A* row = kept.get();
+      if constexpr (kInPlace) row = y;
+      std::fill_n(row, width, start);
+      bool is_first = true;
       while (any) {
         const T* x = plane;
         for (std::size_t d = 0; d < rank; ++d) {
           x += (o[d] * slides_[d].stride - slides_[d].low + w[d] * slides_[d].dilation) * slides_[d].x_step;
         }
-        if (places_first) {
-          loops.take_rows(places.get(), x, 1, across);
+        if (!places_first) {
+          slide_row(x, row);
+        } else if (std::exchange(is_first, false)) {
+          loops.start_row(places.get(), x, across);
         } else {
-          slide_row(x);
+          loops.take_rows(places.get(), x, 1, across);
         }
         std::size_t d = rank;
         while (d > 0 && ++w[d - 1] == past[d - 1]) --d, w[d] = first[d];
         if (d == 0) break;
       }
       if (any && places_first) {
-        loops.finish(of_places.get(), places.get(), across);
-        slide_row(of_places.get());
+        if constexpr (kInPlace) {
+          slide_row(places.get(), row);
+        } else {
+          loops.finish(of_places.get(), places.get(), across);
+          slide_row(of_places.get(), row);
+        }
       }
-      T* y = Out<T>(context, 0) + u * width;
-      loops.finish(y, row.get(), width);
+      if constexpr (!kInPlace) loops.finish(y, row, width);
       // A sum of nothing is +0; for the others the start is what nothing gives.
       for (std::int64_t i = 0; op == ir::Op::reduce_sum && i < row_.results; ++i) {
         if (!any || row_.First(i) >= row_.Past(i)) std::fill_n(y + i * inner_, inner_, T(0));
