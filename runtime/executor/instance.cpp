@@ -10,8 +10,8 @@ namespace leat::runtime {
 
 namespace {
 
-// Whether arenas go back after each run. A run that uses less is so short that it might notice (not measured).
-// Device graphs have the addresses in them.
+// Whether arenas go back after each run. A run that uses less is so short that it might notice (not
+// measured). Device graphs have the addresses in them.
 bool gives_arenas_back(const Program& program) {
   constexpr std::int64_t kLarge = 1 << 20;
   const std::int64_t bytes =
