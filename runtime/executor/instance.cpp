@@ -65,7 +65,6 @@ Status Instance::TakeArenas(const Program& program, const Memories& memories, Fi
   arenas.resize(devices);
   arena_addresses.resize(devices, nullptr);
   arena_bytes = 0;
-  bool moved = false;
   for (std::size_t d = 0; d < devices; ++d) {
     const std::int64_t bytes = program.arena_bytes[d];
     if (bytes == 0) continue;
@@ -74,7 +73,12 @@ Status Instance::TakeArenas(const Program& program, const Memories& memories, Fi
     StatusOr<Ref<Buffer>> arena = memories[d]->Allocate(static_cast<std::size_t>(bytes), fit);
     if (!arena.ok()) return arena.status().WithNote("for the temporaries of " + program.name);
     arenas[d] = *std::move(arena);
-    moved |= std::exchange(arena_addresses[d], arenas[d]->data()) != arenas[d]->data();
+  }
+  // All are there: an earlier try may have had only some.
+  bool moved = false;
+  for (std::size_t d = 0; d < devices; ++d) {
+    void* const address = arenas[d] != nullptr ? arenas[d]->data() : nullptr;
+    moved |= std::exchange(arena_addresses[d], address) != address;
   }
   if (!moved) return {};
   std::size_t k = 0;

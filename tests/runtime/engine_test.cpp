@@ -156,55 +156,6 @@ TEST(EngineTest, VirtualDevicesHaveMemoryOfTheirOwn) {
   EXPECT_EQ(std::memcmp(moved->buffer()->data(), in->data(), kBytes), 0);
 }
 
-// y is x, by way of a temporary.
-std::shared_ptr<const Program> make_detour(std::int64_t bytes) {
-  ProgramBuilder b;
-  const auto x = b.Input(bytes), between = b.Temporary(bytes), y = b.Output(bytes);
-  for (const auto& [from, to] : {std::pair(x, between), std::pair(between, y)}) {
-    const CopyPlan plan = plan_copy(bytes);
-    b.Step("copy", {from}, {to}, nullptr, plan.cost_ns);
-    b.program().steps.back().body = plan.body;
-    b.program().steps.back().units = plan.units;
-  }
-  return b.Finish();
-}
-
-TEST(EngineTest, ProgramsShareLargeArenas) {
-  const auto allocator = std::make_shared<CheckingAllocator>();
-  auto engine = make_engine({.allocator = allocator});
-  constexpr std::int64_t kSizes[] = {3'000'000, 2'000'000, 1'700'000};
-  std::vector<std::shared_ptr<const Program>> programs;
-  for (const std::int64_t bytes : kSizes) programs.push_back(make_detour(bytes));
-  std::vector<char> content(kSizes[0]);
-  for (std::size_t k = 0; k < content.size(); ++k) content[k] = static_cast<char>(k * 7 + k / 1000);
-  const auto start = [&](std::size_t which) {
-    const auto bytes = static_cast<std::size_t>(kSizes[which]);
-    const Ref<Value> out = Value::Pending();
-    engine->Submit({.program = programs[which],
-                    .inputs = {Value::Ready(Buffer::Wrap(content.data(), bytes, {}))},
-                    .outputs = {out}});
-    return out;
-  };
-  const auto finish = [&](const Ref<Value>& out, std::size_t which) {
-    out->Wait().IgnoreError();
-    ASSERT_EQ(out->state(), State::ready) << out->status().ToString();
-    EXPECT_EQ(std::memcmp(out->buffer()->data(), content.data(), static_cast<std::size_t>(kSizes[which])), 0);
-  };
-  for (std::size_t which : {0, 1, 2}) {
-    const std::int64_t before = allocator->total.load();
-    finish(start(which), which);
-    ASSERT_TRUE(engine->WaitIdle().ok());
-    // Its output; the first one's arena serves the others.
-    EXPECT_EQ(allocator->total.load() - before, which == 0 ? 2 : 1) << which;
-  }
-  EXPECT_EQ(engine->stats().memory[0].live_bytes, 0);
-  for (int round = 0; round < 20; ++round) {  // many at once have an arena each
-    std::vector<Ref<Value>> outputs;
-    for (std::size_t k = 0; k < 9; ++k) outputs.push_back(start(k % 3));
-    for (std::size_t k = 0; k < 9; ++k) finish(outputs[k], k % 3);
-  }
-}
-
 TEST(EngineTest, PreparedRunsWorkInPlaceAndReportFaults) {
   auto engine = make_engine();
   auto run = PreparedRun::Create(*engine, make_add_one()).value();
